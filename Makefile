@@ -31,7 +31,7 @@ setup: ## install the libraries that the build needs (libopus)
 build: setup ## build the binary that demo and tests use
 	$(CARGO) build --workspace
 
-demo: setup ## a call through Sidetone on this machine, live, no PBX needed
+demo: setup ## a call through Sidetone on this machine, live, no PBX needed (DEMO_ARGS=--browser: your own, from a browser)
 	@echo "building (the first time takes some minutes; the network's library is large)"
 	@# The whole workspace, as the tests build it: for the binary alone cargo would choose other features, and compile anew.
 	$(CARGO) build --workspace

@@ -63,7 +63,8 @@ put deploy/sidetone.example.toml "$root/etc/sidetone/sidetone.toml"
 put deploy/systemd/sidetone.service "$root/usr/lib/systemd/system/sidetone.service"
 put deploy/systemd/sidetone.sysusers "$root/usr/lib/sysusers.d/sidetone.conf"
 put deploy/debian/copyright "$doc/copyright"
-for file in LICENSE-MIT LICENSE-APACHE README.md ARCHITECTURE.md docs/*; do put "$file" "$doc/$(basename "$file")"; done
+for file in LICENSE-MIT LICENSE-APACHE README.md ARCHITECTURE.md; do put "$file" "$doc/$file"; done
+(cd docs && find . -type f -print0) | while IFS= read -rd '' file; do put "docs/$file" "$doc/$file"; done
 put CHANGELOG.md "$doc/changelog"
 gzip -9n "$doc/changelog"
 tools/package/sbom.py >"$doc/sbom.cdx.json"

@@ -75,6 +75,13 @@ def component(package, checksums):
     checksum = checksums.get((package["name"], package["version"]))
     if checksum:
         made["hashes"] = [{"alg": "SHA-256", "content": checksum}]
+    folder = pathlib.Path(package["manifest_path"]).parent
+    if folder.parent == ROOT / "third_party":
+        ancestor = {key: made[key] for key in ("type", "name", "version", "purl")}
+        made["pedigree"] = {
+            "ancestors": [ancestor],
+            "notes": f"Changed: {folder.relative_to(ROOT)}/README.md of Sidetone's repository says what differs.",
+        }
     return made
 
 

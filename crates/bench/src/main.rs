@@ -92,7 +92,7 @@ fn measure(
         if settings.only.contains(&Part::Signalling) {
             say(format_args!("run {number} of {}: signalling", settings.runs));
             for sdp in [false, true] {
-                for subject in [signalling::Subject::Kamailio, signalling::Subject::Sidetone] {
+                for subject in signalling::Subject::ALL {
                     match signalling::measure(subject, sdp, settings, stage) {
                         Ok(run) => runs.signalling.push(run),
                         Err(error) => note(error.context(format!("signalling by {subject:?}, SDP: {sdp}"))),
@@ -114,6 +114,15 @@ fn measure(
             match media::desks::measure(settings, stage) {
                 Ok(both) => runs.desks.extend(both),
                 Err(error) => note(error.context("desks")),
+            }
+        }
+    }
+    if settings.only.contains(&Part::Handshakes) {
+        for number in 1..=settings.runs {
+            say(format_args!("run {number} of {}: handshakes", settings.runs));
+            match media::handshakes::measure(settings, stage) {
+                Ok(both) => runs.handshakes.extend(both),
+                Err(error) => note(error.context("handshakes")),
             }
         }
     }

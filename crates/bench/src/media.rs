@@ -4,6 +4,7 @@ pub(crate) mod announcing;
 mod bencode;
 pub(crate) mod desks;
 mod generator;
+pub(crate) mod handshakes;
 mod rtpengine;
 mod sidetone;
 mod sip;

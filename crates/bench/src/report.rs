@@ -43,6 +43,7 @@ pub(crate) struct Runs {
     pub(crate) analysis: Vec<analysis::Run>,
     pub(crate) announcing: Vec<media::announcing::Run>,
     pub(crate) desks: Vec<media::desks::Run>,
+    pub(crate) handshakes: Vec<media::handshakes::Run>,
 }
 
 /// One relay with one number of calls.
@@ -78,6 +79,8 @@ pub(crate) struct Signalling {
     calls_per_cpu_second: Median,
     /// Over Kamailio's with the same kind of call.
     beside_kamailio: Option<f64>,
+    /// Over Sidetone's own by UDP, with the same kind of call.
+    beside_udp: Option<f64>,
     load: Median,
     failed: u32,
     retransmissions: u32,
@@ -158,6 +161,10 @@ pub(crate) fn signalling(runs: &[signalling::Run]) -> Vec<Signalling> {
                 sdp,
                 calls_per_cpu_second: rate,
                 beside_kamailio: kamailio.map(|other| rate.median / other.median),
+                beside_udp: rates
+                    .get(&(sdp, signalling::Subject::Sidetone))
+                    .filter(|_| subject == signalling::Subject::SidetoneTls)
+                    .map(|other| rate.median / other.median),
                 load: Median::of(runs.iter().map(|run| run.load))?,
                 failed: runs.iter().map(|run| run.failed).sum(),
                 retransmissions: runs.iter().map(|run| run.retransmissions).sum(),
@@ -203,6 +210,7 @@ impl Report {
         if !self.signalling.is_empty() {
             self.print_signalling(out)?;
         }
+        self.print_handshakes(out)?;
         self.print_announcing(out)?;
         self.print_desks(out)?;
         self.print_analysis(out)?;
@@ -271,23 +279,28 @@ impl Report {
     }
 
     fn print_signalling(&self, out: &mut impl Write) -> io::Result<()> {
-        writeln!(out, "\nSignalling: INVITE/100/180/200/ACK/BYE/200 by UDP, record-routed")?;
         writeln!(
             out,
-            "{:<10}{:<10}  {:<24}{:>12}{:>10}{:>8}{:>16}",
-            "", "", "calls per CPU-second", "x Kamailio", "CPU used", "failed", "retransmissions"
+            "\nSignalling: INVITE/100/180/200/ACK/BYE/200, record-routed; by UDP, and by TLS on two kept connections"
+        )?;
+        writeln!(
+            out,
+            "{:<15}{:<10}  {:<24}{:>12}{:>8}{:>10}{:>8}{:>16}",
+            "", "", "calls per CPU-second", "x Kamailio", "x UDP", "CPU used", "failed", "retransmissions"
         )?;
         for row in &self.signalling {
             let who = match row.subject {
                 signalling::Subject::Kamailio => "kamailio",
                 signalling::Subject::Sidetone => "sidetone",
+                signalling::Subject::SidetoneTls => "sidetone, TLS",
             };
             writeln!(
                 out,
-                "{who:<10}{:<10}  {:<24}{:>12}{:>9.0}%{:>8}{:>16}",
+                "{who:<15}{:<10}  {:<24}{:>12}{:>8}{:>9.0}%{:>8}{:>16}",
                 if row.sdp { "SDP" } else { "no SDP" },
                 spread(&row.calls_per_cpu_second, 0),
                 ratio(row.beside_kamailio),
+                ratio(row.beside_udp),
                 row.load.median * 100.0,
                 row.failed,
                 row.retransmissions
@@ -297,6 +310,31 @@ impl Report {
             out,
             "With SDP Sidetone also opens, rewrites and closes four media ports a call; Kamailio does not."
         )
+    }
+
+    fn print_handshakes(&self, out: &mut impl Write) -> io::Result<()> {
+        let Some(first) = self.runs.handshakes.first() else { return Ok(()) };
+        writeln!(
+            out,
+            "\nHandshakes of DTLS-SRTP beside {} calls that are up, one CPU: delay of those calls' packets, in ms",
+            first.calls
+        )?;
+        for run in &self.runs.handshakes {
+            writeln!(
+                out,
+                "{:>4} a second: median {:.3}, 99 % {:.3}, longest {:.3}; {} of {} packets lost; {} of {} handshakes, {:.2} CPU ms each",
+                run.rate,
+                run.travelled.delay_p50_us / 1e3,
+                run.travelled.delay_p99_us / 1e3,
+                run.travelled.delay_most_us / 1e3,
+                run.travelled.lost,
+                run.travelled.sent,
+                run.done,
+                run.begun,
+                run.each_ms
+            )?;
+        }
+        Ok(())
     }
 
     fn print_announcing(&self, out: &mut impl Write) -> io::Result<()> {
@@ -447,7 +485,7 @@ mod tests {
 
     #[test]
     fn a_proxy_stands_beside_kamailio_with_the_same_kind_of_call() {
-        use signalling::Subject::{Kamailio, Sidetone};
+        use signalling::Subject::{Kamailio, Sidetone, SidetoneTls};
         let run = |subject, sdp, rate| signalling::Run {
             subject,
             sdp,
@@ -463,5 +501,12 @@ mod tests {
         assert_eq!(of(Sidetone, false).beside_kamailio, Some(0.25));
         assert_eq!(of(Sidetone, true).beside_kamailio, None);
         assert_eq!(of(Kamailio, false).failed, 1);
+        let rows = signalling(&[
+            run(Sidetone, false, 4.0),
+            run(SidetoneTls, false, 3.0),
+            run(SidetoneTls, true, 1.0),
+        ]);
+        let beside: Vec<_> = rows.iter().map(|row| row.beside_udp).collect();
+        assert_eq!(beside, [None, Some(0.75), None]);
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Settings {
         long,
         value_enum,
         value_delimiter = ',',
-        default_value = "forwarding,signalling,announcing,analysis"
+        default_value = "forwarding,signalling,handshakes,announcing,analysis"
     )]
     pub(crate) only: Vec<Part>,
     /// Runs of everything; their median is reported.
@@ -42,6 +42,9 @@ pub(crate) struct Settings {
     /// Calls at once, each of which is followed on an agent's page.
     #[arg(long, default_value_t = 200)]
     pub(crate) desks: usize,
+    /// Handshakes of DTLS-SRTP a second, beside calls that are up already.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=2_000))]
+    pub(crate) handshakes: u32,
     /// Length of the measured window.
     #[arg(long, value_parser = seconds, default_value = "5", value_name = "SECONDS")]
     pub(crate) window: Duration,
@@ -69,6 +72,8 @@ pub(crate) enum Part {
     Announcing,
     /// What agents' open pages cost.
     Desks,
+    /// What handshakes of DTLS-SRTP cost, and what running calls feel of them.
+    Handshakes,
 }
 
 fn seconds(text: &str) -> anyhow::Result<Duration> {

@@ -1,6 +1,8 @@
 //! Signalling: calls per CPU-second of a record-routing proxy between SIPp and SIPp.
 
-use std::net::{SocketAddr, UdpSocket};
+mod certificates;
+
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use crate::media::{Disclosure, config, sidetone_at};
 use crate::place;
 use crate::program::{Class, Launch, Program, Stage};
 use crate::settings::Settings;
+use certificates::Certificates;
 
 /// Files that the programs read.
 const CALLER: &str = include_str!("signalling/caller.xml");
@@ -30,6 +33,12 @@ const TYPE_MARK: &str = "@TYPE@";
 pub(crate) enum Subject {
     Kamailio,
     Sidetone,
+    /// Sidetone with a connection by TLS on either side, kept for all calls.
+    SidetoneTls,
+}
+
+impl Subject {
+    pub(crate) const ALL: [Self; 3] = [Self::Kamailio, Self::Sidetone, Self::SidetoneTls];
 }
 
 /// One run.
@@ -58,10 +67,11 @@ pub(crate) fn measure(
     let dir = dir.path();
     let (proxy, caller, callee) =
         (place::free(place::SUBJECT)?, place::free(place::TRUNK)?, place::free(place::PBX)?);
-    let program = start(subject, proxy, caller, callee, settings, stage, dir)?;
+    let keys = (subject == Subject::SidetoneTls).then(|| Certificates::make(dir)).transpose()?;
+    let program = start(subject, proxy, caller, callee, keys.as_ref(), settings, stage, dir)?;
     let calls = settings.rate * settings.signalling_seconds;
-    let mut answering = sipp("callee", CALLEE, sdp, callee, &[], stage, dir)?;
-    answering.wait_until(|| UdpSocket::bind(callee).is_err().then_some(()))?;
+    let mut answering = sipp("callee", CALLEE, sdp, callee, &[], keys.as_ref(), stage, dir)?;
+    answering.wait_until(|| is_taken(callee, keys.is_some()).then_some(()))?;
     let before = Busy::of(program.id())?;
     let begun = std::time::Instant::now();
     let options = [
@@ -75,7 +85,7 @@ pub(crate) fn measure(
         "-timeout".to_owned(),
         "60s".to_owned(),
     ];
-    let mut calling = sipp("caller", CALLER, sdp, caller, &options, stage, dir)?;
+    let mut calling = sipp("caller", CALLER, sdp, caller, &options, keys.as_ref(), stage, dir)?;
     // SIPp's status says whether a call failed; how many is in its statistics.
     calling.wait(Duration::from_secs(u64::from(settings.signalling_seconds) + 60))?;
     let took = begun.elapsed();
@@ -94,20 +104,28 @@ pub(crate) fn measure(
     })
 }
 
+/// Whether a program has this address.
+fn is_taken(at: SocketAddr, tcp: bool) -> bool {
+    if tcp { TcpListener::bind(at).is_err() } else { UdpSocket::bind(at).is_err() }
+}
+
+#[allow(clippy::too_many_arguments)] // Who is started, where, with whom, and how.
 fn start(
     subject: Subject,
     proxy: SocketAddr,
     caller: SocketAddr,
     callee: SocketAddr,
+    keys: Option<&Certificates>,
     settings: &Settings,
     stage: &Stage,
     dir: &Path,
 ) -> anyhow::Result<Program> {
     let class = stage.class(Class::First);
     match subject {
-        Subject::Sidetone => {
+        Subject::Sidetone | Subject::SidetoneTls => {
             let (program, _) = sidetone_at(&settings.sidetone, stage.subject, class, dir, |http| {
-                config(proxy, caller, callee, Disclosure::None, http, dir)
+                let config = config(proxy, caller, callee, Disclosure::None, http, dir);
+                keys.map_or_else(|| config.clone(), |keys| keys.secured(&config))
             })?;
             Ok(program)
         }
@@ -140,20 +158,32 @@ fn start(
     }
 }
 
+#[allow(clippy::too_many_arguments)] // What it plays, where, and how.
 fn sipp(
     name: &str,
     scenario: &str,
     sdp: bool,
     at: SocketAddr,
     options: &[String],
+    keys: Option<&Certificates>,
     stage: &Stage,
     dir: &Path,
 ) -> anyhow::Result<Program> {
     let (kind, body) = if sdp { ("Content-Type: application/sdp\n", BODY) } else { ("", "") };
     let file = dir.join(format!("{name}.xml"));
-    std::fs::write(&file, scenario.replace(TYPE_MARK, kind).replace(BODY_MARK, body))?;
+    let by = if keys.is_some() { "SIP/2.0/TLS" } else { "SIP/2.0/UDP" };
+    let reached = if keys.is_some() { "[local_port];transport=tls>" } else { "[local_port]>" };
+    let scenario = scenario.replace(TYPE_MARK, kind).replace(BODY_MARK, body).replace("SIP/2.0/UDP", by);
+    // Contacts say how their owner is to be reached.
+    let scenario: Vec<String> = scenario
+        .lines()
+        .map(|line| match line.trim_start().starts_with("Contact:") {
+            true => line.replace("[local_port]>", reached),
+            false => line.to_owned(),
+        })
+        .collect();
+    std::fs::write(&file, scenario.join("\n"))?;
     let class = stage.class(Class::InTurns);
-    let launch = Launch { name, program: Path::new("sipp"), cpu: stage.driver, class, dir };
     let control = place::free(at.ip())?;
     let mut arguments = options.to_vec();
     let file = file.display().to_string();
@@ -162,12 +192,17 @@ fn sipp(
     for words in [
         &["-sf", file.as_str()][..],
         &["-i", &ip, "-p", &port, "-ci", &ip, "-cp", &control],
-        &["-t", "u1", "-nostdin", "-buff_size", "4000000", "-s", "100"],
+        &["-t", if keys.is_some() { "l1" } else { "u1" }, "-nostdin", "-buff_size", "4000000", "-s", "100"],
         &["-trace_stat", "-stf", &statistics, "-fd", "1"],
     ] {
         arguments.extend(words.iter().map(|word| (*word).to_owned()));
     }
-    launch.start(&arguments)
+    if let Some(keys) = keys {
+        arguments.extend(keys.sipp());
+        let (program, arguments) = (Path::new("unshare"), certificates::in_root(dir, arguments)?);
+        return Launch { name, program, cpu: stage.driver, class, dir }.start(&arguments);
+    }
+    Launch { name, program: Path::new("sipp"), cpu: stage.driver, class, dir }.start(&arguments)
 }
 
 /// SIPp's statistics at the end.

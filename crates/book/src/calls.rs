@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use sidetone_call::{CallKey, Side};
 use sidetone_consent::{Failure, Source, State, Telling};
-use sidetone_events::{Bus, CallId, NumberHasher, Timestamp};
+use sidetone_events::{Bus, CallId, NumberHasher, Timestamp, Tls};
 use sidetone_hear::{Orders, Outcome};
 use sidetone_insight::cues::{Answer, CueSet};
 use sidetone_relay::{Notice, PlanChange, PlayId, Prompter};
@@ -200,9 +200,9 @@ impl Calls {
         self.lock().routed(sip_call_id, source, routed);
     }
 
-    /// Takes what the SIP core has noticed.
-    pub fn fact(&self, fact: CallFact) {
-        self.lock().fact(self.now(), fact);
+    /// Takes what the SIP core has noticed, and what TLS has agreed on for the connection that the message came by.
+    pub fn fact(&self, fact: CallFact, tls: Option<Tls>) {
+        self.lock().fact(self.now(), fact, tls);
     }
 
     /// Takes what SDP has agreed on.

@@ -26,7 +26,10 @@ pub(crate) fn agreed(call: &CallRef, stream: usize, plan: &StreamPlan) {
 
 /// One side: address, encodings, packet time, direction, and deviations from the usual.
 fn end(end: &EndPlan) -> String {
-    let Some(to) = end.remote_rtp else { return "wants none".to_owned() };
+    if !end.is_there() {
+        return "wants none".to_owned();
+    }
+    let to = end.remote_rtp.map_or_else(|| "by ICE".to_owned(), |to| to.to_string());
     let formats: Vec<String> = end
         .formats
         .iter()
@@ -43,7 +46,7 @@ fn end(end: &EndPlan) -> String {
     if end.held {
         text.push_str(", holds");
     }
-    if let Some(from) = end.signalled_from.filter(|from| *from != to.ip()) {
+    if let Some(from) = end.signalled_from.filter(|from| end.remote_rtp.is_some_and(|to| *from != to.ip())) {
         text.push_str(&format!(", signalled from {from}"));
     }
     text

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sidetone_call::{CallKey, Cause, EndPlan, MediaKind, Side, StreamPlan, Topic};
 use sidetone_events::{
     CallEnded, CallRef, CallSecured, Direction, Event, Happening, HashedNumber, LegMedia, MediaQuality,
-    Narrator, Timestamp,
+    Narrator, Signalling, Timestamp,
 };
 use sidetone_insight::cues::CueTold;
 use sidetone_insight::{
@@ -18,7 +18,7 @@ use crate::labels::Labelled;
 use crate::quality::{Change, Watch};
 use crate::secured::Secured;
 use crate::transcript::WordsView;
-use crate::view::{CallView, CueView, LegView, Phase, StreamView, codec_name};
+use crate::view::{CallView, CueView, LegView, Phase, SignallingView, StreamView, codec_name};
 use sidetone_relay::{EndReport, StreamReport};
 
 /// After this many breakdowns of its analysis, a call goes on without analysis.
@@ -55,6 +55,9 @@ pub(crate) struct Entry {
     plans: BTreeMap<usize, StreamPlan>,
     reports: BTreeMap<usize, StreamReport>,
     watch: Watch,
+    /// How SIP travels on the trunk's side and on the PBX's, and the side of the caller.
+    signalling: [Option<Signalling>; 2],
+    from_side: Side,
     secured: Secured,
     worker: Option<usize>,
     /// Times that the call's analysis broke.
@@ -108,6 +111,8 @@ impl Entry {
             plans: BTreeMap::new(),
             reports: BTreeMap::new(),
             watch: Watch::new(origin),
+            signalling: [None, None],
+            from_side: Side::Trunk,
             secured: Secured::default(),
             worker: None,
             broken: 0,
@@ -153,6 +158,23 @@ impl Entry {
             Side::Pbx => &mut self.pbx,
         };
         peer.clone_into(name);
+    }
+
+    /// The caller's SIP travels like this.
+    pub(crate) fn calls_by(&mut self, from: Side, how: Signalling) {
+        self.from_side = from;
+        self.signalled(from, Some(how));
+    }
+
+    /// The SIP of the party that has answered travels like this.
+    pub(crate) fn answers_by(&mut self, how: Option<Signalling>) {
+        self.signalled(self.from_side.other(), how);
+    }
+
+    fn signalled(&mut self, side: Side, how: Option<Signalling>) {
+        if let Some(place) = self.signalling.get_mut(index(side)) {
+            *place = how;
+        }
     }
 
     /// Assigns the call to a worker, which listens from now on.
@@ -297,7 +319,7 @@ impl Entry {
     /// The stream of the conversation: the first audio m-line that both parties have accepted, else the first.
     fn conversation(&self) -> Option<usize> {
         let audio = || self.plans.iter().filter(|(_, plan)| plan.kind == MediaKind::Audio);
-        let open = |plan: &StreamPlan| plan.trunk.remote_rtp.is_some() && plan.pbx.remote_rtp.is_some();
+        let open = |plan: &StreamPlan| plan.trunk.is_there() && plan.pbx.is_there();
         audio().find(|(_, plan)| open(plan)).or_else(|| audio().next()).map(|(stream, _)| *stream)
     }
 
@@ -487,6 +509,7 @@ impl Entry {
             conduct: self.conduct.clone(),
             cue: self.cue.clone(),
             words: Some(self.words.clone()).filter(|words| !words.is_empty()),
+            signalling: SignallingView::new(self.signalling.clone()),
             streams: self.plans.iter().map(|(index, plan)| self.stream(*index, plan)).collect(),
         }
     }

@@ -8,12 +8,13 @@ use sidetone_consent::policy::{Facts, Presumed};
 use sidetone_consent::{Input, Medium, Policy, Source, Telling};
 use sidetone_events::{
     CallAnswered, CallHeld, CallId, CallRef, CallResumed, CallStarted, CallUntappable, Direction, MediaState,
-    Parties,
+    Parties, Signalling, SipTransport, Tls,
 };
 use sidetone_hear::Work;
 use sidetone_insight::cues::Cleared;
 use sidetone_relay::PlanChange;
 use sidetone_sip::anchor::{CallFact, Claims};
+use sidetone_sip::{Flow, Transport};
 
 use crate::book::Book;
 use crate::consent::Consent;
@@ -22,25 +23,28 @@ use crate::rules::{OnList, RoutedTo};
 use crate::{cues, decisions, words};
 
 impl Book {
-    /// Takes what the SIP core has noticed.
-    pub(crate) fn fact(&mut self, now: Duration, fact: CallFact) {
+    /// Takes what the SIP core has noticed, and what TLS has agreed on for the connection that the message came by.
+    pub(crate) fn fact(&mut self, now: Duration, fact: CallFact, tls: Option<Tls>) {
         // Long: one arm for each fact that the SIP core tells.
         match fact {
             CallFact::Started { key, call_id, from_side, source, from, to, claims, at } => {
-                self.started(key, call_id, (from_side, source), &from, &to, &claims, at);
+                let signalling = signalling(&source, tls);
+                self.started(key, call_id, (from_side, source.remote, signalling), &from, &to, &claims, at);
             }
             CallFact::Ringing { key, .. } => {
                 if let Some(entry) = self.calls.get_mut(&key) {
                     entry.ring();
                 }
             }
-            CallFact::Answered { key, at, .. } => {
+            CallFact::Answered { key, by, at } => {
                 if let Some(entry) = self.calls.get_mut(&key) {
                     self.counters.answered += 1;
                     let waited = entry.answer(at);
+                    let signalling = Some(signalling(&by, tls));
+                    entry.answers_by(signalling.clone());
                     self.effects.hear(entry.worker(), Work::Answered(key, at));
                     tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, waited_ms = waited.as_millis(), "call answered");
-                    self.effects.publish(entry.tell(at, CallAnswered { waited }));
+                    self.effects.publish(entry.tell(at, CallAnswered { waited, signalling }));
                 }
                 self.answered.push((key, at));
             }
@@ -152,7 +156,7 @@ impl Book {
         &mut self,
         key: CallKey,
         sip_call_id: String,
-        (from_side, source): (Side, SocketAddr),
+        (from_side, source, signalling): (Side, SocketAddr, Signalling),
         from: &str,
         to: &str,
         claims: &Claims,
@@ -207,11 +211,12 @@ impl Book {
         // reached.
         let listed = is_on(&self.numbers.excluded);
         let mut entry = Entry::new(key, call, began, sip_call_id, pbx, at, consent);
+        entry.calls_by(from_side, signalling.clone());
         self.counters.started += 1;
         let policy = entry.consent.machine.terms().policy;
         tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, %trunk, pbx = entry.pbx(), direction = words::word(&direction), policy = words::word(&policy), "call started");
         let analysed = policy == Policy::GivenUpstream && !listed;
-        self.effects.publish(entry.tell(at, CallStarted { analysed }));
+        self.effects.publish(entry.tell(at, CallStarted { analysed, signalling: Some(signalling) }));
         self.enter(key, entry);
         if listed {
             self.consent(key, at, Input::Listed);
@@ -233,9 +238,7 @@ impl Book {
         let Some((_, plan)) = entry.talk() else { return };
         let input = match plan {
             plan if plan.answered && plan.is_agreed() && plan.tappable.is_err() => Input::Untappable,
-            plan if !plan.answered && plan.trunk.remote_rtp.is_some() && plan.pbx.remote_rtp.is_some() => {
-                Input::EarlyMedia
-            }
+            plan if !plan.answered && plan.trunk.is_there() && plan.pbx.is_there() => Input::EarlyMedia,
             _ => return,
         };
         self.consent(call, now, input);
@@ -258,4 +261,15 @@ impl Book {
             self.consent(key, at, Input::Answered);
         }
     }
+}
+
+fn signalling(flow: &Flow, tls: Option<Tls>) -> Signalling {
+    let transport = match flow.transport {
+        Transport::Udp => SipTransport::Udp,
+        Transport::Tcp => SipTransport::Tcp,
+        Transport::Tls => SipTransport::Tls,
+        Transport::Ws => SipTransport::Ws,
+        Transport::Wss => SipTransport::Wss,
+    };
+    Signalling { transport, tls }
 }

@@ -44,7 +44,7 @@ pub use receipts::Receipts;
 pub use rules::{Numbers, OnList, RoutedTo, Rules};
 pub use telling::NotTaken;
 pub use transcript::WordsView;
-pub use view::{CallView, CueView, LegView, Phase, StreamView};
+pub use view::{CallView, CueView, LegView, Phase, SignallingView, StreamView};
 
 /// The running build.
 pub const BUILD: &str = concat!("sidetone ", env!("CARGO_PKG_VERSION"));

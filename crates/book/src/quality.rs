@@ -79,7 +79,7 @@ impl Watch {
             Direction::RecvOnly => !sends,
             Direction::Inactive => false,
         };
-        let both_there = plan.trunk.remote_rtp.is_some() && plan.pbx.remote_rtp.is_some();
+        let both_there = plan.trunk.is_there() && plan.pbx.is_there();
         let may = |sender, receiver| answered && both_there && open(sender, true) && open(receiver, false);
         for (since, may) in
             self.may_send.iter_mut().zip([may(&plan.trunk, &plan.pbx), may(&plan.pbx, &plan.trunk)])
@@ -182,7 +182,9 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
-    use sidetone_call::EndPlan;
+    use std::sync::Arc;
+
+    use sidetone_call::{DtlsPlan, EndPlan, IcePlan, Protection};
 
     use super::*;
     use sidetone_relay::EndReport;
@@ -211,6 +213,27 @@ mod tests {
     fn report(trunk: Option<u64>, pbx: Option<u64>) -> StreamReport {
         let end = |last: Option<u64>| EndReport { last_heard: last.map(s), ..EndReport::default() };
         StreamReport { stream: 0, trunk: end(trunk), pbx: end(pbx) }
+    }
+
+    /// A browser's description names no address: ICE finds it.
+    #[test]
+    fn a_party_that_ice_finds_is_there() {
+        let mut plan = plan(Direction::SendRecv, Direction::SendRecv);
+        plan.trunk.remote_rtp = None;
+        let one_way = |plan: &StreamPlan| {
+            let mut watch = Watch::new(s(0));
+            watch.plan(s(0), plan, true);
+            watch.one_way(s(6), &report(None, Some(6))).is_some()
+        };
+        assert!(!one_way(&plan), "it wants none");
+        let ice = IcePlan {
+            our_fragment: "ours".to_owned(),
+            our_password: Arc::default(),
+            their_fragment: "theirs".to_owned(),
+        };
+        let dtls = DtlsPlan { active: false, fingerprints: Vec::new(), ice: Some(ice) };
+        plan.trunk.protection = Protection::Dtls(Box::new(dtls));
+        assert!(one_way(&plan));
     }
 
     #[test]

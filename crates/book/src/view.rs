@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sidetone_call::{EndPlan, Labels, Protection, Security};
 use sidetone_consent::{Party, Policy, State};
-use sidetone_events::{CodecName, Direction};
+use sidetone_events::{CodecName, Direction, Signalling};
 use sidetone_insight::cues::CueShown;
 use sidetone_insight::{AffectUpdate, Alert, Conduct};
 
@@ -71,6 +71,8 @@ pub struct CallView {
     pub cue: Option<CueView>,
     /// What has been said, if it is recognised.
     pub words: Option<WordsView>,
+    /// How its SIP travels.
+    pub signalling: SignallingView,
     /// The call's m-lines.
     pub streams: Vec<StreamView>,
 }
@@ -85,6 +87,21 @@ pub struct CueView {
     /// The cue.
     #[serde(flatten)]
     pub cue: CueShown,
+}
+
+/// How SIP travels on either leg of a call: as the INVITE came, and as its answer did.
+#[derive(Debug, Clone, Serialize)]
+pub struct SignallingView {
+    /// The customer's leg; `None` until a message of theirs was seen.
+    pub customer: Option<Signalling>,
+    /// The agent's leg; the same.
+    pub agent: Option<Signalling>,
+}
+
+impl SignallingView {
+    pub(crate) fn new([customer, agent]: [Option<Signalling>; 2]) -> Self {
+        Self { customer, agent }
+    }
 }
 
 /// One m-line.

@@ -61,6 +61,15 @@ pub struct EndPlan {
     pub held: bool,
 }
 
+impl EndPlan {
+    /// Whether media can be sent to the party: it has said where, or ICE is to find that out.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        let by_ice = matches!(&self.protection, Protection::Dtls(plan) if plan.ice.is_some());
+        self.remote_rtp.is_some() || by_ice
+    }
+}
+
 /// The kind of media in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MediaKind {

@@ -252,7 +252,7 @@ impl Follower {
             if let CallFact::Started { key, call_id, from, to, at, source, .. } = fact {
                 let origin = Origin::Sip { call_id: call_id.clone(), from: from.clone(), to: to.clone() };
                 // Without the first INVITE it is not known who has placed the call.
-                let placer = self.signalling.has_seen_invite(call_id).then(|| Host::at(*source));
+                let placer = self.signalling.has_seen_invite(call_id).then(|| Host::at(source.remote));
                 self.begin(*key, self.began + *at, origin, placer);
             }
         }
@@ -306,7 +306,7 @@ impl Follower {
         if let CallFact::Answered { key, by, .. } = fact
             && let Some(recording) = self.open.get(key).and_then(|call| self.recordings.get_mut(*call))
         {
-            recording.answered_by(Host::at(*by));
+            recording.answered_by(Host::at(by.remote));
         }
         let (key, happening) = match *fact {
             // A recording has no consent machine that could be told.

@@ -359,3 +359,21 @@ fn no_format_of_what_was_read_shows_a_key() {
     assert!(!shown.contains(&BASE64.encode(key.key_and_salt())), "{shown}");
     assert!(!shown.contains(&format!("{:?}", key.key())), "{shown}");
 }
+
+/// The party's numbers begin anew with its new key: one that the old key has seen is no repetition under the new.
+#[test]
+fn numbers_that_begin_anew_under_another_key_are_heard() {
+    let (mut talk, call) = (Talk::new(), Call::new("one"));
+    let callee = secure(CALLEE_RTP, &line(1, DEFAULT, 2));
+    set_up_with(&mut talk, &call, &secure(CALLER_RTP, &line(1, DEFAULT, 1)), &callee);
+    let mut caller = Sealed::new(Voice::caller(), DEFAULT, 1);
+    speak(&mut talk, &mut [&mut caller], 0, 30);
+    talk.sip(CALLER, CALLEE, &call.request("INVITE", 2, true, &secure(CALLER_RTP, &line(1, DEFAULT, 3))))
+        .sip(CALLEE, CALLER, &call.response("200 OK", 2, "INVITE", &callee))
+        .sip(CALLER, CALLEE, &call.request("ACK", 2, true, ""));
+    let mut caller = Sealed::new(Voice::caller(), DEFAULT, 3);
+    speak(&mut talk, &mut [&mut caller], 0, 30);
+    hang_up(&mut talk, &call);
+    let (_, counters) = one(talk);
+    assert_eq!((counters.opened, counters.sealed), (60, 0));
+}

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-pub use vcon::Export;
+pub use vcon::{Export, Said};
 
 use sidetone_call::Node;
 

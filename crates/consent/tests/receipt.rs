@@ -8,7 +8,7 @@ use common::{moment, receipt};
 use serde_json::json;
 use sidetone_consent::log::find;
 use sidetone_consent::policy::LawfulBasis;
-use sidetone_consent::receipt::Export;
+use sidetone_consent::receipt::{Export, Said};
 use sidetone_consent::{HashedNumber, Log, Receipt};
 use sidetone_scenarios::schema::Schema;
 
@@ -54,7 +54,7 @@ fn it_is_exported_as_a_vcon_that_the_drafts_schema_takes() {
     log.append(&written).unwrap();
     log.sync().unwrap();
     let (id, lines) = find(folder.path(), "call-1").unwrap();
-    let export = Export { receipt: &written, log: &id, line: &lines[0] };
+    let export = Export { receipt: &written, log: &id, line: &lines[0], said: &[] };
     let vcon = export.vcon();
     // The rules of draft-ietf-vcon-vcon-core-04, appendix (JSON schema), for what is used here.
     let schema = json!({
@@ -74,6 +74,15 @@ fn it_is_exported_as_a_vcon_that_the_drafts_schema_takes() {
                 "start": { "type": "string", "format": "date-time" },
                 "duration": { "type": "number", "minimum": 0 },
                 "parties": { "type": "array", "items": { "type": "integer", "minimum": 0 } },
+            } } },
+            "analysis": { "type": "array", "items": { "type": "object", "required": ["type", "vendor"], "properties": {
+                "type": { "type": "string" },
+                "dialog": { "type": "integer", "minimum": 0 },
+                "mediatype": { "type": "string" },
+                "vendor": { "type": "string" },
+                "product": { "type": "string" },
+                "schema": { "type": "string" },
+                "encoding": { "enum": ["base64url", "json", "none"] },
             } } },
             "attachments": { "type": "array", "minItems": 2, "items": {
                 "type": "object",
@@ -100,6 +109,25 @@ fn it_is_exported_as_a_vcon_that_the_drafts_schema_takes() {
     // The line travels along, so that its hash can be checked by whoever gets it.
     assert_eq!(vcon["attachments"][1]["body"], json!(lines[0].text));
     assert_eq!(export.vcon(), vcon, "the same each time");
+    assert!(vcon["analysis"].is_null());
+
+    let said = [(true, "I want my [number] back."), (false, "Of course.")].map(|(by_customer, text)| Said {
+        by_customer,
+        from_ms: 4_000,
+        to_ms: 5_500,
+        text: text.to_owned(),
+        language: "en".to_owned(),
+    });
+    let with_words = Export { said: &said, ..export }.vcon();
+    Schema::of(&schema).assert_valid(&with_words);
+    let transcript = &with_words["analysis"][0];
+    assert_eq!((&transcript["type"], &transcript["dialog"]), (&json!("transcript"), &json!(0)));
+    assert_eq!(
+        transcript["body"][0],
+        json!({ "party": 0, "start": "2026-11-23T08:59:04.000Z", "duration": 1.5, "language": "en", "text": "I want my [number] back." })
+    );
+    assert_eq!(transcript["body"][1]["party"], 1);
+    assert_ne!(with_words["uuid"], vcon["uuid"]);
 }
 
 #[test]
@@ -110,7 +138,7 @@ fn a_vcon_claims_no_basis_that_nobody_has_stated() {
     log.append(&written).unwrap();
     log.sync().unwrap();
     let (id, lines) = find(folder.path(), "call-1").unwrap();
-    let vcon = Export { receipt: &written, log: &id, line: &lines[0] }.vcon();
+    let vcon = Export { receipt: &written, log: &id, line: &lines[0], said: &[] }.vcon();
     assert_eq!(vcon["extensions"], json!([]));
     let purposes: Vec<_> = vcon["attachments"].as_array().unwrap().iter().map(|it| &it["purpose"]).collect();
     assert_eq!(purposes, ["sidetone_consent_receipt"]);

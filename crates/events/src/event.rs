@@ -2,6 +2,7 @@
 
 mod data;
 mod kind;
+mod signalling;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::time::Timestamp;
 
 pub use data::*;
 pub use kind::UnknownKind;
+pub use signalling::{Signalling, SipTransport, Tls, TlsVersion};
 
 /// The name of this version of the schema, as `schema` in every event.
 pub const SCHEMA_ID: &str = "sidetone.event.v1";

@@ -16,7 +16,8 @@ use sidetone_consent::{Policy, Source, State as ConsentState};
 use sidetone_events::{
     Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallMedia, CallResumed, CallSecured,
     CallStarted, CallUntappable, CodecName, ConsentChanged, Event, Happening, Kind, LegMedia, MediaProblem,
-    MediaQuality, MediaSecurity, MediaState, SCHEMA, SCHEMA_ID, fuzz,
+    MediaQuality, MediaSecurity, MediaState, SCHEMA, SCHEMA_ID, Signalling, SipTransport, Tls, TlsVersion,
+    fuzz,
 };
 use sidetone_insight::{Call, Thresholds};
 use sidetone_scenarios::schema::Schema;
@@ -121,7 +122,8 @@ fn the_schema_refuses_what_is_no_event() {
             without.as_object_mut().unwrap().remove(member);
             refuses(&format!("no {member}"), &without);
         }
-        for member in event["data"].as_object().unwrap().keys() {
+        // Events of an older version have no `signalling`, nor have those of recordings.
+        for member in event["data"].as_object().unwrap().keys().filter(|member| *member != "signalling") {
             let mut without = event.clone();
             without["data"].as_object_mut().unwrap().remove(member);
             refuses(&format!("no data.{member}"), &without);
@@ -202,6 +204,20 @@ fn any_millis() -> impl Strategy<Value = Duration> {
     prop_oneof![0u64..200_000, any::<u64>()].prop_map(Duration::from_millis)
 }
 
+fn any_travel() -> impl Strategy<Value = Option<Signalling>> {
+    let transport = proptest::sample::select(vec![
+        SipTransport::Udp,
+        SipTransport::Tcp,
+        SipTransport::Tls,
+        SipTransport::Ws,
+        SipTransport::Wss,
+    ]);
+    let version = prop_oneof![Just(TlsVersion::V1_2), Just(TlsVersion::V1_3)];
+    let tls = (version, "[A-Z0-9_]{1,48}").prop_map(|(version, cipher)| Tls { version, cipher });
+    let travel = (transport, proptest::option::of(tls));
+    proptest::option::of(travel.prop_map(|(transport, tls)| Signalling { transport, tls }))
+}
+
 fn any_signalling() -> impl Strategy<Value = Happening> {
     let untappable = proptest::sample::select(vec![
         Untappable::Srtp,
@@ -219,9 +235,11 @@ fn any_signalling() -> impl Strategy<Value = Happening> {
     let heard = prop_oneof![Just(MediaState::Lost), Just(MediaState::Restored)];
     let state = prop_oneof![Just(MediaState::Lost), Just(MediaState::Restored), Just(MediaState::Kept)];
     prop_oneof![
-        any::<bool>().prop_map(|analysed| CallStarted { analysed }.into()),
+        (any::<bool>(), any_travel())
+            .prop_map(|(analysed, signalling)| CallStarted { analysed, signalling }.into()),
         any_labels(),
-        any_millis().prop_map(|waited| CallAnswered { waited }.into()),
+        (any_millis(), any_travel())
+            .prop_map(|(waited, signalling)| CallAnswered { waited, signalling }.into()),
         any_leg().prop_map(|by| CallHeld { by }.into()),
         (any_leg(), any_millis()).prop_map(|(by, held)| CallResumed { by, held }.into()),
         (any::<u32>(), untappable, proptest::option::of(any_leg()), heard)

@@ -35,6 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const DOUBT: Duration = Duration::from_secs(2);
 /// Engines that a server may begin in one session.
 const ATTEMPTS: u8 = 8;
+/// How long a handshake with an address that has shown its cookie is left alone by others that show theirs.
+const PRECEDENCE: Duration = Duration::from_secs(1);
 /// A peer's addresses that ICE has verified, beside the one that is sent to.
 const OTHERS: usize = 4;
 
@@ -90,8 +92,8 @@ pub enum Failure {
     /// Its certificate is none that its SDP promises: somebody else, or somebody in between.
     #[error("the peer's certificate is not one of those in its SDP")]
     Fingerprint,
-    /// Its certificate has no ECDSA key on P-256 or P-384, or its signature is wrong.
-    #[error("the peer's certificate has no ECDSA key on P-256 or P-384, or its signature is wrong")]
+    /// Its certificate's key is neither on P-256 or P-384 nor RSA of 2,048 bits or more, or its signature is wrong.
+    #[error("the peer's certificate has a key of a kind that is not taken, or its signature is wrong")]
     Certificate,
     /// No cipher suite or group that both have.
     #[error("no cipher suite or key exchange group in common")]
@@ -223,6 +225,8 @@ pub struct Dtls {
     /// The client's random value of the handshake that goes on or is done.
     hello: Option<[u8; 32]>,
     attempts: u8,
+    /// When the handshake that goes on began.
+    since: Option<Instant>,
     alert: Option<(u8, Instant)>,
     wake: Option<Instant>,
     outputs: VecDeque<Output>,
@@ -256,6 +260,7 @@ impl Dtls {
             keyed: false,
             hello: None,
             attempts: 0,
+            since: None,
             alert: None,
             wake: None,
             outputs: VecDeque::new(),
@@ -283,6 +288,7 @@ impl Dtls {
         self.counts.restarts += u64::from(self.attempts > 0);
         self.attempts = self.attempts.saturating_add(1);
         self.phase = Phase::Shaking;
+        self.since = Some(now);
         self.proven = false;
         self.alert = None;
         let begun = engine.handle_timeout(now);
@@ -298,6 +304,9 @@ impl Dtls {
                 self.counts.unverified += 1;
                 self.give(Output::Datagram { to: from, bytes: reply.to_vec() });
             }
+            // Anybody who may send here can show a cookie. Whoever came first has a moment in which nobody else ends
+            // what they have begun, and in the end nobody does.
+            Opening::Verified(_) if self.has_precedence(now) => self.counts.strangers += 1,
             Opening::Verified(_) if self.attempts >= ATTEMPTS => self.fail(Failure::Protocol),
             Opening::Verified(verified) => {
                 self.peer = Some(from);
@@ -314,6 +323,12 @@ impl Dtls {
                 self.progress(opened);
             }
         }
+    }
+
+    /// Whether a handshake goes on that another address does not end.
+    fn has_precedence(&self, now: Instant) -> bool {
+        let young = self.since.is_some_and(|since| now.saturating_duration_since(since) < PRECEDENCE);
+        self.phase == Phase::Shaking && self.engine.is_some() && (young || self.attempts >= ATTEMPTS)
     }
 
     /// Takes what the engine has to give, after it has been called with this result.
@@ -486,7 +501,12 @@ impl Handshake for Dtls {
         if !read.records.is_empty() {
             result = result.and_then(|()| engine.handle_packet(read.records));
         }
+        let before = self.outputs.len();
         self.progress(result);
+        // It makes headway.
+        if !read.records.is_empty() && self.outputs.len() > before {
+            self.alert = None;
+        }
     }
 
     fn aim(&mut self, now: Instant, peer: SocketAddr) {
@@ -610,13 +630,13 @@ fn alert(description: u8) -> [u8; 15] {
 }
 
 fn failure(error: &dimpl::Error) -> Failure {
-    use dimpl::{CryptoError, Error, SecurityError};
+    use dimpl::{CryptoError, CryptoOperation, Error, SecurityError};
     match error {
         Error::Timeout(_) => Failure::TimedOut,
         Error::CertificateError(_)
         | Error::CryptoError(
             CryptoError::UnsupportedPublicKeyAlgorithm
-            | CryptoError::SignatureVerificationFailed { .. }
+            | CryptoError::OperationFailed(CryptoOperation::VerifySignature)
             | CryptoError::UnsupportedSignatureVerification { .. },
         ) => Failure::Certificate,
         Error::SecurityError(SecurityError::ExtendedMasterSecretNotNegotiated) => Failure::MasterSecret,

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn case_is_not_looked_at() {
+    fn fingerprint_case_is_not_looked_at() {
         let line = line(HashFunction::Sha256);
         for line in [line.to_lowercase(), line.to_uppercase(), line] {
             assert!(Fingerprints::parse([line.as_str()]).unwrap().admit(CERTIFICATE), "{line}");

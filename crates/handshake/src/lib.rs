@@ -28,8 +28,9 @@
 //! found by trying: it panics at a certificate that is longer than the buffer it is given, so it is given one for the
 //! longest that can come in. What it does not do:
 //!
-//! - RSA certificates. Peers have to show an ECDSA one, as browsers and Asterisk do. FreeSWITCH's own is RSA, and that
-//!   of baresip 1.0.
+//! - RSA certificates of servers: who has one must begin the handshake, as everyone does who is left the choice.
+//!   Clients with one (FreeSWITCH's own is RSA, and that of baresip 1.0) are taken by two changes of the engine, which
+//!   stand in `third_party/dimpl`.
 //! - `SRTP_AES128_CM_HMAC_SHA1_32`. Who offers it offers `_80` too.
 //! - Peers without the extended master secret (RFC 7627), so none with OpenSSL before 1.1.0.
 //! - An order of the SRTP profiles of our choosing: AES-256-GCM, AES-128-GCM, AES-CM.

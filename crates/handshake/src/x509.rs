@@ -1,4 +1,4 @@
-//! The public key of a peer's certificate (RFC 5280 §4.1, RFC 5480).
+//! The public key of a peer's certificate (RFC 5280 §4.1, RFC 5480, RFC 8017 A.1).
 //!
 //! Nothing else of a certificate matters here: which certificate is the peer's its fingerprint in the SDP says, and
 //! neither its names, its dates, nor who signed it (RFC 5763 §5). So it is walked to its key, and no further.
@@ -12,12 +12,13 @@ pub(crate) enum Curve {
     P384,
 }
 
-/// An elliptic curve key.
+/// A key of a kind that is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct PublicKey<'a> {
-    pub(crate) curve: Curve,
-    /// The point, not compressed.
-    pub(crate) point: &'a [u8],
+pub(crate) enum PublicKey<'a> {
+    /// On a curve: the point, not compressed.
+    Ec(Curve, &'a [u8]),
+    /// RSA: modulus and exponent, in DER.
+    Rsa(&'a [u8]),
 }
 
 const SEQUENCE: u8 = 0x30;
@@ -27,6 +28,8 @@ const OID: u8 = 0x06;
 /// `[0] EXPLICIT`, the version of a certificate.
 const VERSION: u8 = 0xa0;
 
+/// 1.2.840.113549.1.1.1
+const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 /// 1.2.840.10045.2.1
 const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 /// 1.2.840.10045.3.1.7
@@ -34,7 +37,7 @@ const SECP256R1: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 /// 1.3.132.0.34
 const SECP384R1: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
 
-/// The key of a certificate in DER; none if it is not a certificate, or its key not of these two curves (RSA, Ed25519).
+/// The key of a certificate in DER; none if it is not a certificate, or its key of another kind (Ed25519).
 pub(crate) fn public_key(certificate: &[u8]) -> Option<PublicKey<'_>> {
     let mut certificate = Der(certificate).enter(SEQUENCE)?;
     let mut signed = certificate.enter(SEQUENCE)?;
@@ -47,17 +50,18 @@ pub(crate) fn public_key(certificate: &[u8]) -> Option<PublicKey<'_>> {
     }
     let mut key = signed.enter(SEQUENCE)?;
     let mut algorithm = key.enter(SEQUENCE)?;
-    if algorithm.enter(OID)?.0 != EC_PUBLIC_KEY {
-        return None;
-    }
     let curve = match algorithm.enter(OID)?.0 {
-        SECP256R1 => Curve::P256,
-        SECP384R1 => Curve::P384,
+        RSA => None,
+        EC_PUBLIC_KEY => match algorithm.enter(OID)?.0 {
+            SECP256R1 => Some(Curve::P256),
+            SECP384R1 => Some(Curve::P384),
+            _ => return None,
+        },
         _ => return None,
     };
-    // No bits unused in the last octet: a point is whole octets.
-    let point = key.enter(BIT_STRING)?.0.strip_prefix(&[0])?;
-    Some(PublicKey { curve, point })
+    // No bits unused in the last octet: either kind is whole octets.
+    let bits = key.enter(BIT_STRING)?.0.strip_prefix(&[0])?;
+    Some(curve.map_or(PublicKey::Rsa(bits), |curve| PublicKey::Ec(curve, bits)))
 }
 
 /// DER that is still to be read.
@@ -105,8 +109,31 @@ mod tests {
             [(&rcgen::PKCS_ECDSA_P256_SHA256, Curve::P256), (&rcgen::PKCS_ECDSA_P384_SHA384, Curve::P384)]
         {
             let (der, point) = certificate(algorithm);
-            assert_eq!(public_key(&der), Some(PublicKey { curve, point: &point }));
+            assert_eq!(public_key(&der), Some(PublicKey::Ec(curve, &point)));
         }
+    }
+
+    #[test]
+    fn the_key_of_an_rsa_certificate_is_found() {
+        let out = std::process::Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-nodes",
+                "-subj",
+                "/CN=peer",
+                "-newkey",
+                "rsa:2048",
+                "-keyout",
+                "/dev/null",
+            ])
+            .args(["-outform", "DER"])
+            .output()
+            .unwrap();
+        // SEQUENCE of an INTEGER of 257 octets, the first of them zero, and 65537.
+        let Some(PublicKey::Rsa(key)) = public_key(&out.stdout) else { panic!("no key") };
+        assert_eq!((key.len(), &key[..8]), (270, &[0x30, 0x82, 1, 10, 2, 0x82, 1, 1][..]));
+        assert_eq!(key[key.len() - 5..], [2, 3, 1, 0, 1]);
     }
 
     #[test]

@@ -534,9 +534,9 @@ fn readiness(plan: &StreamPlan) -> Readiness {
     if plan.kind != MediaKind::Audio || plan.tappable.is_err() {
         return Readiness::None;
     }
-    match (plan.trunk.remote_rtp, plan.pbx.remote_rtp) {
-        (Some(_), Some(_)) => Readiness::Open,
-        (None, None) => Readiness::None,
+    match (plan.trunk.is_there(), plan.pbx.is_there()) {
+        (true, true) => Readiness::Open,
+        (false, false) => Readiness::None,
         _ => Readiness::Half,
     }
 }

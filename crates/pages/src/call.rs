@@ -3,6 +3,7 @@
 mod added;
 mod cues;
 mod story;
+mod technical;
 mod timeline;
 
 use maud::{Markup, html};
@@ -46,7 +47,7 @@ pub fn call(shell: &Shell<'_>, details: &CallDetails, own: &Own<'_>) -> String {
         (cues::own(shell, details))
         (story::story(shell, details))
         (join_in(shell, call))
-        (technical(shell, call))
+        (technical::technical(shell, details))
     };
     page(shell, &Head { title: &title, section: Some(Section::Calls), again: None }, content)
 }
@@ -258,26 +259,6 @@ fn join_in(shell: &Shell<'_>, call: &Call) -> Markup {
                 p { (texts.join_in_how) }
                 p { code { "ChanSpy(PJSIP/" (agent) ",qE)" } }
                 p.soft { (texts.join_in_more) }
-            }
-        }
-    }
-}
-
-/// What another tool needs to find the call.
-fn technical(shell: &Shell<'_>, call: &Call) -> Markup {
-    let texts = shell.texts();
-    html! {
-        details.technical {
-            summary { (texts.technical) }
-            dl.key {
-                div { dt { (texts.call_id) } dd { code { (shown(&call.id)) } } }
-                div { dt { "Call-ID" } dd { code { (shown(&call.sip_call_id)) } } }
-                @if let Some(node) = &call.node { div { dt { (texts.node) } dd { code { (shown(node)) } } } }
-                @for (name, hash) in [(texts.caller, &call.caller), (texts.callee, &call.callee)] {
-                    @if let Some(hash) = hash {
-                        div { dt { (name) } dd { code { (shown(hash)) } " " span.soft { (texts.hashed) } } }
-                    }
-                }
             }
         }
     }

@@ -28,6 +28,7 @@ mod figures;
 mod format;
 mod layout;
 mod operations;
+mod phone;
 mod practice;
 mod problem;
 mod sign_in;
@@ -52,6 +53,7 @@ pub use maud::Markup;
 pub use operations::{
     Alarm, Counts, Health, Host, HostState, Link, Model, Operations, operations, operations_fragment,
 };
+pub use phone::{Phone, phone};
 pub use practice::{
     PRACTICE, PracticeChoice, PracticeCue, PracticeSummary, Practising, practice, practice_fragment,
     practice_list, practice_waits,

@@ -4,7 +4,7 @@ mod de;
 mod declared;
 mod en;
 
-pub(crate) use declared::{CoachingTexts, ComplianceTexts, OperationsTexts, Texts};
+pub(crate) use declared::{CoachingTexts, ComplianceTexts, OperationsTexts, PhoneTexts, Texts};
 
 /// A language that the pages speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -45,6 +45,13 @@ impl Language {
         match self {
             Self::En => &en::operations::TEXTS,
             Self::De => &de::operations::TEXTS,
+        }
+    }
+
+    pub(crate) fn phone(self) -> &'static PhoneTexts {
+        match self {
+            Self::En => &en::phone::TEXTS,
+            Self::De => &de::phone::TEXTS,
         }
     }
 
@@ -103,6 +110,7 @@ mod tests {
                     language.coaching().all(),
                     language.operations().all(),
                     language.compliance().all(),
+                    language.phone().all(),
                 ]
                 .concat()
             };

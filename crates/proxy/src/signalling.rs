@@ -220,7 +220,7 @@ impl Signalling {
             match core.next_notification(now) {
                 Some(wanting) => self.tell(core, now, wanting),
                 None => {
-                    core.settle(now);
+                    core.settle(now, |flow| self.secured(flow).map(|secured| secured.tls()));
                     if !core.hang_up_hopeless(now) {
                         break;
                     }

@@ -12,8 +12,13 @@ use sidetone_srtp::{Fault, Inbound, MOST_TRAILER, Outbound};
 
 /// Packets that open under other keys before one that the party has no more is forgotten: ten seconds.
 const OVERLAP: u32 = 500;
+/// What a second counts for: a party may be silent with its new key.
+const OVERLAP_PER_SECOND: u32 = 50;
 /// Most keys of a party that are tried on a packet.
 const MOST_TRIED: usize = 4;
+/// Keys of ours whose counters are kept, the ones used last. The signalling side keeps fewer, so that one which is gone
+/// here can't be asked for again: counted anew, it would use key streams twice.
+const MOST_OURS: usize = 32;
 /// Keys of a party that are remembered for the call. A guard holds twice as many, so that it has what the keyring
 /// knows.
 const MOST_KNOWN: usize = 16;
@@ -117,6 +122,22 @@ pub(crate) struct Changes {
     pub(crate) pbx: Change,
 }
 
+#[cfg(test)]
+impl Keyring {
+    /// Keys remembered, of the party's and of ours.
+    pub(crate) fn keys_held(&self) -> usize {
+        self.given.iter().map(|given| given.theirs.len() + given.ours.len()).sum()
+    }
+}
+
+#[cfg(test)]
+impl Guard {
+    /// Contexts of the party's keys and of ours.
+    pub(super) fn contexts_held(&self) -> (usize, usize) {
+        self.contexts.as_ref().map_or((0, 0), |contexts| (contexts.theirs.len(), contexts.outbound.len()))
+    }
+}
+
 impl Keyring {
     /// Whether a handshake was ever begun in the call.
     pub(crate) fn has_shaken(&self) -> bool {
@@ -177,11 +198,16 @@ impl Keyring {
         given.theirs.drain(..over.min(given.theirs.len()));
         given.theirs.extend(accepted.iter().rev().cloned());
         let mut new = None;
-        if !given.ours.contains(&keys.ours) {
-            let Ok(context) = Outbound::new(keys.ours.clone()) else { return Change::Awaited };
-            given.ours.push(keys.ours.clone());
-            new = Some(Box::new(context));
+        match given.ours.iter().position(|keying| *keying == keys.ours) {
+            Some(at) => given.ours.get_mut(at..).unwrap_or_default().rotate_left(1),
+            None => {
+                let Ok(context) = Outbound::new(keys.ours.clone()) else { return Change::Awaited };
+                given.ours.push(keys.ours.clone());
+                new = Some(Box::new(context));
+            }
         }
+        let over = given.ours.len().saturating_sub(MOST_OURS);
+        given.ours.drain(..over);
         Change::Keys { theirs, accepted, new, ours: keys.ours.clone() }
     }
 }
@@ -304,8 +330,7 @@ impl Guard {
         let theirs = theirs.into_iter().filter(|new| !known(new)).collect();
         contexts.accept(theirs, &accepted);
         contexts.outbound.extend(new.map(|new| *new));
-        let known = contexts.outbound.iter().position(|context| *context.keying() == ours);
-        contexts.current = known.unwrap_or(usize::MAX);
+        contexts.protect_with(&ours);
     }
 
     /// A handshake begins. The keys that are there hold until it has given others.
@@ -315,10 +340,22 @@ impl Guard {
         }
     }
 
+    /// Another second has passed.
+    pub(super) fn age(&mut self) {
+        if let Some(contexts) = self.contexts.as_deref_mut() {
+            count_down(&mut contexts.theirs, OVERLAP_PER_SECOND);
+        }
+    }
+
     /// The suite of packets to the party, once there are keys.
     pub(super) fn suite(&self) -> Option<Suite> {
         let contexts = self.contexts.as_deref().filter(|_| self.state == State::Srtp)?;
         contexts.outbound.get(contexts.current).map(|context| context.keying().suite())
+    }
+
+    /// Whether keys are to come, and nothing can be sent before.
+    pub(super) const fn is_awaiting(&self) -> bool {
+        matches!(self.state, State::Awaited)
     }
 
     /// Whether packets are protected on this leg, or are to be.
@@ -371,6 +408,17 @@ impl Guard {
 }
 
 impl Contexts {
+    /// Protects with that key from now on: its context moves to the end, and the one used the longest ago gives way.
+    fn protect_with(&mut self, ours: &Keying) {
+        let known = self.outbound.iter().position(|context| context.keying() == ours);
+        if let Some(at) = known {
+            self.outbound.get_mut(at..).unwrap_or_default().rotate_left(1);
+        }
+        let over = self.outbound.len().saturating_sub(MOST_OURS);
+        self.outbound.drain(..over);
+        self.current = if known.is_some() { self.outbound.len().saturating_sub(1) } else { usize::MAX };
+    }
+
     fn accept(&mut self, fresh: Vec<Inbound>, accepted: &[Keying]) {
         for context in fresh {
             // One that is known keeps what it has seen: with a new replay window old packets would open again.
@@ -420,14 +468,19 @@ impl Contexts {
     /// The key that has opened a packet is tried first from now on; those that the party has no more come to their end.
     fn opened_by(&mut self, at: usize) {
         self.theirs.swap(0, at);
-        let mut ended = false;
-        for other in self.theirs.iter_mut().skip(1) {
-            ended |= other.left == Some(1);
-            other.left = other.left.map(|left| left.saturating_sub(1));
-        }
-        if ended {
-            self.theirs.get_mut(1..).unwrap_or_default().sort_by_key(|theirs| !theirs.is_tried());
-        }
+        count_down(self.theirs.get_mut(1..).unwrap_or_default(), 1);
+    }
+}
+
+/// Brings those nearer to their end that the party has no more. Those that are tried stand in front.
+fn count_down(theirs: &mut [Accepted], by: u32) {
+    let mut ended = false;
+    for theirs in theirs.iter_mut() {
+        ended |= theirs.left.is_some_and(|left| (1..=by).contains(&left));
+        theirs.left = theirs.left.map(|left| left.saturating_sub(by));
+    }
+    if ended {
+        theirs.sort_by_key(|theirs| !theirs.is_tried());
     }
 }
 

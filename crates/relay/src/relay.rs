@@ -69,6 +69,8 @@ struct End {
     guard: Guard,
     /// What leads to the keys of a handshake.
     link: Option<Box<Link>>,
+    /// Its checks have stopped: it no longer consents to being sent media (RFC 7675 §5.1).
+    lapsed: bool,
     octets: u64,
     rtcp_packets: u64,
     rejected: u64,
@@ -91,6 +93,7 @@ impl End {
             voiceover: Voiceover::new(seed),
             guard: Guard::default(),
             link: None,
+            lapsed: false,
             octets: 0,
             rtcp_packets: 0,
             rejected: 0,
@@ -120,6 +123,17 @@ impl End {
         self.receives = plan.direction.receives();
     }
 
+    /// Whether media of our own would arrive at this party, and be understood there.
+    fn is_audience(&self) -> bool {
+        self.receives && !self.lapsed && !self.guard.is_awaiting() && self.rtp.target().is_some()
+    }
+
+    /// The way to this party, or the keys, may have come or gone: an announcement waits for them.
+    fn address(&mut self, now: Duration) {
+        let reachable = self.is_audience();
+        self.voiceover.reachable(now, reachable);
+    }
+
     /// ICE has found the party there, or nowhere yet.
     fn settle(&mut self, at: Option<SocketAddr>) {
         if at.is_some() {
@@ -135,6 +149,7 @@ impl End {
         match change {
             Change::Handshake(LinkChange::Begin(number, agent)) => {
                 self.guard.await_keys();
+                self.lapsed = false;
                 self.link = Some(Box::new(Link::new(number, agent)));
             }
             Change::Handshake(LinkChange::Restart(ours, theirs)) => {
@@ -144,7 +159,7 @@ impl End {
             }
             Change::Same => {}
             other => {
-                self.link = None;
+                (self.link, self.lapsed) = (None, false);
                 self.guard.change(other);
             }
         }
@@ -182,6 +197,7 @@ impl End {
     /// The destination of packets for this party.
     fn target(&self, component: Component) -> Option<(Component, SocketAddr)> {
         match component {
+            _ if self.lapsed => None,
             Component::Rtcp if !self.mux => self.rtcp.target().map(|to| (Component::Rtcp, to)),
             _ => self.rtp.target().map(|to| (Component::Rtp, to)),
         }
@@ -207,6 +223,15 @@ impl End {
             last_heard: self.last_heard,
             unheard: self.unheard,
         }
+    }
+}
+
+#[cfg(test)]
+impl Relay {
+    /// Contexts of the party's keys and of ours on a side.
+    pub(super) fn contexts_held(&self, side: Side) -> (usize, usize) {
+        let end = if side == Side::Trunk { &self.trunk } else { &self.pbx };
+        end.guard.contexts_held()
     }
 }
 
@@ -250,10 +275,8 @@ impl Relay {
         self.pbx.expect(&plan.pbx, &plan.trunk);
         self.trunk.clocks_from(&plan.pbx);
         self.pbx.clocks_from(&plan.trunk);
-        for end in [&mut self.trunk, &mut self.pbx] {
-            let reachable = end.receives && end.rtp.target().is_some();
-            end.voiceover.reachable(now, reachable);
-        }
+        self.trunk.address(now);
+        self.pbx.address(now);
     }
 
     /// Takes the keys of ends whose SRTP ends here.
@@ -264,10 +287,11 @@ impl Relay {
 
     /// Takes the keys that the call's handshake with this number has given for the end of the party on `side`, or that
     /// there are none any more. Those of one that is not in force any more come too late.
-    pub(super) fn keyed(&mut self, side: Side, number: u64, change: Change) {
+    pub(super) fn keyed(&mut self, now: Duration, side: Side, number: u64, change: Change) {
         let end = self.end(side);
         if end.link.as_ref().is_some_and(|link| link.number() == number) {
             end.guard.change(change);
+            end.address(now);
         }
     }
 
@@ -277,8 +301,24 @@ impl Relay {
     }
 
     /// ICE has found the party on `side` there.
-    pub(super) fn settle(&mut self, side: Side, at: SocketAddr) {
-        self.end(side).settle(Some(at));
+    pub(super) fn settle(&mut self, now: Duration, side: Side, at: SocketAddr) {
+        let end = self.end(side);
+        end.settle(Some(at));
+        end.lapsed = false;
+        end.address(now);
+    }
+
+    /// Another second has passed.
+    pub(super) fn age(&mut self) {
+        self.trunk.guard.age();
+        self.pbx.guard.age();
+    }
+
+    /// The checks of the party on `side` have stopped, or go on. Nothing is sent to it meanwhile.
+    pub(super) fn lapse(&mut self, now: Duration, side: Side, lapsed: bool) {
+        let end = self.end(side);
+        end.lapsed = lapsed;
+        end.address(now);
     }
 
     /// Whether a party may send from there that does no ICE.
@@ -322,8 +362,7 @@ impl Relay {
     ) -> Option<(PlayId, Duration)> {
         let end = self.end(toward);
         let before = end.voiceover.play(now, id, playback);
-        let reachable = end.receives && end.rtp.target().is_some();
-        end.voiceover.reachable(now, reachable);
+        end.address(now);
         before
     }
 
@@ -355,7 +394,7 @@ impl Relay {
         let source = self.end(toward.other()).stats.snapshot().payload_type;
         let end = self.end(toward);
         let to = end.rtp.target();
-        match to.filter(|_| end.receives) {
+        match to.filter(|_| end.is_audience()) {
             Some(to) => {
                 let spoken = end.voiceover.speak(now, source, packet);
                 let sent = !matches!(spoken, Spoken::Packet { .. }) || end.guard.protect_alone(packet);

@@ -3,13 +3,13 @@
 //! A signature takes a tenth of a millisecond, in which a relay thread forwards a hundred packets; so handshakes have a
 //! thread of their own, and their datagrams come and go as messages and orders.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-use sidetone_call::{CallKey, Keying, Suite};
+use sidetone_call::{CallKey, Keying, Side, Suite};
 use sidetone_handshake::{Dtls, Handshake as _, Keys, Output, Profile, Role, Settings};
 use sidetone_srtp::{Inbound, Outbound};
 use sidetone_watch::{Alarm, Heartbeat};
@@ -30,7 +30,8 @@ pub(crate) struct HandshakeThread {
     /// The relay threads; `relay_of` says which is a call's.
     relays: Vec<Arc<Orders>>,
     relay_of: fn(CallKey, usize) -> usize,
-    sessions: HashMap<Leg, Session>,
+    /// In order, so that those of a call stand together.
+    sessions: BTreeMap<Leg, Session>,
     /// When each session is to be woken, the next first.
     due: BTreeSet<(Instant, Leg)>,
 }
@@ -49,7 +50,7 @@ impl HandshakeThread {
         relay_of: fn(CallKey, usize) -> usize,
     ) -> (Self, Handshakes) {
         let (handshakes, mailbox) = Handshakes::new();
-        let (sessions, due) = (HashMap::new(), BTreeSet::new());
+        let (sessions, due) = (BTreeMap::new(), BTreeSet::new());
         (Self { settings, mailbox, relays, relay_of, sessions, due }, handshakes)
     }
 
@@ -79,12 +80,12 @@ impl HandshakeThread {
             }
             Message::Aim(leg, to) => self.with(leg, |dtls| dtls.aim(now, to)),
             Message::Leave(call, stream, side) => {
-                for leg in self.legs(|leg| (leg.call, leg.stream, leg.side) == (call, stream, side)) {
+                for leg in self.legs(call, |leg| (leg.stream, leg.side) == (stream, side)) {
                     self.forget(leg);
                 }
             }
             Message::End(call) => {
-                for leg in self.legs(|leg| leg.call == call) {
+                for leg in self.legs(call, |_| true) {
                     self.with(leg, |dtls| dtls.close(now));
                     self.forget(leg);
                 }
@@ -94,8 +95,11 @@ impl HandshakeThread {
         }
     }
 
-    fn legs(&self, wanted: impl Fn(&Leg) -> bool) -> Vec<Leg> {
-        self.sessions.keys().copied().filter(wanted).collect()
+    /// The legs of a call that have sessions.
+    fn legs(&self, call: CallKey, wanted: impl Fn(&Leg) -> bool) -> Vec<Leg> {
+        let first = Leg { call, stream: 0, side: Side::Trunk, number: 0 };
+        let of_call = self.sessions.range(first..).map(|(leg, _)| *leg).take_while(|leg| leg.call == call);
+        of_call.filter(wanted).collect()
     }
 
     /// A handshake is in force. One that has ended, or failed, begins anew: its party may have mended it.
@@ -107,8 +111,7 @@ impl HandshakeThread {
             return;
         }
         // Of forks that nobody has come back to, the oldest go.
-        let place = |leg: &Leg| (leg.call, leg.stream, leg.side);
-        let mut others = self.legs(|other| place(other) == place(&leg));
+        let mut others = self.legs(leg.call, |other| (other.stream, other.side) == (leg.stream, leg.side));
         others.sort_by_key(|other| other.number);
         for other in others.iter().take((others.len() + 1).saturating_sub(MOST_ASSOCIATIONS)) {
             self.forget(*other);

@@ -326,15 +326,20 @@ impl RelayThread {
             match stream.relay.unprotect(side, frame.packet_mut()) {
                 Some(length) => frame.resize(length),
                 None => {
-                    links::negotiate(
+                    let number = port.stream;
+                    let came = links::Came { now, instant: self.epoch + now };
+                    let handshakes = self.handshakes.as_ref();
+                    if links::negotiate(
                         stream,
                         port,
-                        self.epoch + now,
+                        came,
                         source,
                         frame.packet(),
-                        self.handshakes.as_ref(),
+                        handshakes,
                         &mut self.batch,
-                    );
+                    ) {
+                        self.note_due(number);
+                    }
                     continue;
                 }
             }
@@ -401,7 +406,8 @@ impl RelayThread {
                     let ended = Playing::Ended { whole: true, played };
                     self.unsaid.push_back(Notice::Playing(call, toward, id, ended));
                 }
-                (Spoken::Packet { .. } | Spoken::Nothing, _) => {}
+                (Spoken::Packet { .. }, None) => self.batch.unprotected += 1,
+                (Spoken::Nothing, _) => {}
             }
             if let Some(next) = stream.relay.due(toward) {
                 self.timer.note(next, number, toward);
@@ -456,7 +462,7 @@ impl RelayThread {
     }
 
     fn report(&mut self) {
-        self.look_after_links();
+        self.look_after_links(self.epoch.elapsed());
         let reports: Vec<(CallKey, StreamReport)> =
             self.streams.iter().map(|(_, stream)| (stream.call, stream.relay.report(stream.index))).collect();
         // The next reports repeat everything.

@@ -49,12 +49,27 @@ impl Asterisk {
     /// When it is not installed, or does not start.
     #[must_use]
     pub fn start_with_dtls(own: Ipv4Addr, sidetone: SocketAddr, dialplan: &str) -> Self {
+        Self::start_protected(own, sidetone, dialplan, "webrtc = yes\ndtls_auto_generate_cert = yes\n")
+    }
+
+    /// Starts it as [`Self::start`] does, with SRTP on its trunk to Sidetone and keys in SDP.
+    ///
+    /// # Panics
+    /// When it is not installed, or does not start.
+    #[must_use]
+    pub fn start_with_sdes(own: Ipv4Addr, sidetone: SocketAddr, dialplan: &str) -> Self {
+        Self::start_protected(own, sidetone, dialplan, "media_encryption = sdes\n")
+    }
+
+    fn start_protected(own: Ipv4Addr, sidetone: SocketAddr, dialplan: &str, keys: &str) -> Self {
         let trunk = "[sidetone]\ntype = endpoint\n";
-        let dtls = format!("{trunk}webrtc = yes\ndtls_auto_generate_cert = yes\n");
+        let protected = format!("{trunk}{keys}");
         let modules = "load = res_rtp_asterisk.so\n";
         let more = "load = res_rtp_asterisk.so\nload = res_srtp.so\nload = res_clioriginate.so\n";
         Self::start_with(own, sidetone, dialplan, |etc, _| {
-            for (file, from, to) in [("pjsip.conf", trunk, dtls.as_str()), ("modules.conf", modules, more)] {
+            for (file, from, to) in
+                [("pjsip.conf", trunk, protected.as_str()), ("modules.conf", modules, more)]
+            {
                 let text = std::fs::read_to_string(etc.join(file)).unwrap();
                 std::fs::write(etc.join(file), text.replace(from, to)).unwrap();
             }

@@ -86,7 +86,18 @@ impl Baresip {
     pub fn start(own: Ipv4Addr, user: &str, account: &str, codec: Codec, voice: f64) -> Self {
         let seconds = 40; // longer than any call here, since baresip hangs up at the end
         let sound = audio::sweep(codec.baresip().1, seconds, voice);
-        Self::start_with(own, user, account, codec, &sound, audio::sweep(8_000, seconds, voice))
+        Self::start_with(own, user, account, codec, &sound, audio::sweep(8_000, seconds, voice), "")
+    }
+
+    /// Starts it as [`Self::start`] does, with G.711 and SIP by TLS: it trusts that authority.
+    ///
+    /// # Panics
+    /// When it is not installed, or does not start.
+    #[must_use]
+    pub fn start_by_tls(own: Ipv4Addr, user: &str, account: &str, voice: f64, authority: &Path) -> Self {
+        let sound = audio::sweep(8_000, 40, voice);
+        let more = format!("sip_cafile {}\n", authority.display());
+        Self::start_with(own, user, account, Codec::Pcmu, &sound.clone(), sound, &more)
     }
 
     /// Starts it as [`Self::start`] does, with G.711 and a sound of one's own at 8 kHz. It hangs up at the end of it.
@@ -95,7 +106,7 @@ impl Baresip {
     /// When it is not installed, or does not start.
     #[must_use]
     pub fn start_saying(own: Ipv4Addr, user: &str, account: &str, sound: Vec<f64>) -> Self {
-        Self::start_with(own, user, account, Codec::Pcmu, &sound.clone(), sound)
+        Self::start_with(own, user, account, Codec::Pcmu, &sound.clone(), sound, "")
     }
 
     fn start_with(
@@ -105,6 +116,7 @@ impl Baresip {
         codec: Codec,
         sound: &[f64],
         played: Vec<f64>,
+        more: &str,
     ) -> Self {
         let dir = tempfile::Builder::new().prefix("sidetone-baresip-").tempdir().unwrap();
         let (name, rate, channels) = codec.baresip();
@@ -113,7 +125,7 @@ impl Baresip {
             .replace("@DIR", dir.path().to_str().unwrap())
             .replace("@RATE", &rate.to_string())
             .replace("@CHANNELS", &channels.to_string());
-        std::fs::write(dir.path().join("config"), config).unwrap();
+        std::fs::write(dir.path().join("config"), config + more).unwrap();
         std::fs::write(dir.path().join("accounts"), format!("<sip:{user}>;audio_codecs={name}{account}\n"))
             .unwrap();
         std::fs::write(dir.path().join("contacts"), "").unwrap();

@@ -14,8 +14,6 @@ use crate::transparency;
 /// A scenario under way between a caller and a callee.
 #[derive(Debug)]
 pub struct Call {
-    /// Its piece of loopback.
-    pub net: Net,
     /// Sidetone.
     pub sidetone: Sidetone,
     /// SIPp with `uac.xml`.
@@ -26,6 +24,8 @@ pub struct Call {
     pub caller_media: End,
     /// The callee's media.
     pub callee_media: End,
+    /// Its piece of loopback, let go of last.
+    pub net: Net,
 }
 
 /// Which way the call goes.

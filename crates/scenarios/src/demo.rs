@@ -1,8 +1,10 @@
-//! `sidetone demo --pages`, with everything that it shows: half a day of calls and one that goes on.
+//! `sidetone demo`, with everything that it shows: half a day of calls and one that goes on; or a phone in a browser.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::process::Process;
@@ -84,4 +86,71 @@ impl Demo {
         let status = self.process.wait();
         assert!(status.success(), "the demo ended with {status}:\n{}", self.process.output());
     }
+}
+
+/// A running `sidetone demo --browser`; ended when dropped.
+#[derive(Debug)]
+pub struct PhoneDemo {
+    process: Process,
+    folder: TempDir,
+    /// Where its phone is.
+    pub phone: SocketAddr,
+    /// Where its pages are, and a supervisor's token for them, if it has any.
+    pub pages: Option<(SocketAddr, String)>,
+}
+
+impl PhoneDemo {
+    /// Starts it, with its pages or without, and waits until its phone is there.
+    ///
+    /// # Panics
+    /// When it does not get there.
+    #[must_use]
+    pub fn start(with_pages: bool) -> Self {
+        let folder = tempfile::Builder::new().prefix("sidetone-demo-").tempdir().unwrap();
+        let mut arguments = ["demo", "--browser", "--json"].map(str::to_owned).to_vec();
+        arguments.extend((!with_pages).then(|| "--no-pages".to_owned()));
+        let mut process = Process::start("demo", &binary(), &arguments, folder.path());
+        until_within(PATIENCE, "the demo's phone", || {
+            assert!(process.is_running(), "the demo ended:\n{}", process.output());
+            process.output().contains("open it in a browser").then_some(())
+        });
+        let remarks: Vec<String> =
+            lines(&process.output()).filter_map(|line| Some(line["note"].as_str()?.to_owned())).collect();
+        let address = |what: &str| {
+            let line = remarks.iter().find_map(|line| line.strip_prefix(what)?.strip_prefix(": http://"));
+            line.map(|rest| rest.trim_end_matches('/').parse().unwrap())
+        };
+        let token = remarks.iter().skip_while(|line| !line.starts_with("as a supervisor")).nth(1);
+        let pages = address("pages").zip(token.cloned());
+        Self { phone: address("phone").expect("an address"), pages, process, folder }
+    }
+
+    /// A folder that goes with it.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its events so far.
+    #[must_use]
+    pub fn events(&self) -> Vec<Value> {
+        lines(&self.process.output()).filter(|line| line["kind"].is_string()).collect()
+    }
+
+    /// Ends it by SIGTERM, as Ctrl-C does; its outcome.
+    ///
+    /// # Panics
+    /// When it ends badly.
+    pub fn stop(mut self) -> Value {
+        self.process.signal("TERM");
+        let status = self.process.wait();
+        assert!(status.success(), "the demo ended with {status}:\n{}", self.process.output());
+        lines(&self.process.output()).find(|line| line["demo"].is_object()).expect("an outcome")["demo"]
+            .clone()
+    }
+}
+
+/// The lines that are JSON.
+fn lines(output: &str) -> impl Iterator<Item = Value> {
+    output.lines().filter_map(|line| serde_json::from_str(line).ok())
 }

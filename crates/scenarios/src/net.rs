@@ -1,13 +1,20 @@
 //! A piece of loopback that no other test has, so that tests run side by side.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 
 /// A leased piece: the network 127.A.B.0/24, and forty ports of ::1.
 #[derive(Debug)]
 pub struct Net {
     number: u16,
-    // Bound for as long as the lease lasts; whoever fails to bind it looks for another piece.
-    _lease: UdpSocket,
+    lease: Lease,
+}
+
+/// What makes a piece somebody's: bound for as long as anybody holds it, and whoever fails to bind it looks for another
+/// piece. A program that listens in the piece holds it too, since a test may let go of its `Net` first.
+#[derive(Debug, Clone)]
+pub(crate) struct Lease {
+    _socket: Arc<UdpSocket>,
 }
 
 /// Hosts in the leased network, by their last byte.
@@ -42,10 +49,15 @@ impl Net {
         (0..PIECES)
             .map(|step| (start + step) % PIECES)
             .find_map(|number| {
-                let lease = UdpSocket::bind((address(number, LEASE), 10_009)).ok()?;
-                Some(Self { number, _lease: lease })
+                let socket = UdpSocket::bind((address(number, LEASE), 10_009)).ok()?;
+                Some(Self { number, lease: Lease { _socket: Arc::new(socket) } })
             })
             .expect("a free piece of loopback")
+    }
+
+    /// Keeps the piece for as long as what it gives lives.
+    pub(crate) fn kept(&self) -> Lease {
+        self.lease.clone()
     }
 
     /// The IPv4 address of a host of this piece.
@@ -74,4 +86,19 @@ impl Net {
 fn address(number: u16, host: u8) -> Ipv4Addr {
     let [high, low] = number.to_be_bytes();
     Ipv4Addr::new(127, 100 + high, low, host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_is_free_again_when_nobody_holds_it_any_more() {
+        let net = Net::lease();
+        let (at, kept) = (net.at(LEASE, 10_009), net.kept());
+        drop(net);
+        assert!(UdpSocket::bind(at).is_err());
+        drop(kept);
+        assert!(UdpSocket::bind(at).is_ok());
+    }
 }

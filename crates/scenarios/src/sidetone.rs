@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::net::{Net, host};
+use crate::net::{Lease, Net, host};
 use crate::process::Process;
 use crate::until_within;
 
@@ -152,6 +152,8 @@ pub struct Sidetone {
     http: SocketAddr,
     own: SocketAddr,
     ended: bool,
+    // The last field, so that it is let go of once the process is gone.
+    _lease: Lease,
 }
 
 /// Where the binary is: `SIDETONE_BIN`, or beside the running test.
@@ -195,7 +197,8 @@ impl Sidetone {
         let arguments = ["run".to_owned(), "--config".to_owned(), config.display().to_string()];
         let process = Process::start("sidetone", &binary(), &arguments, dir.path());
         let http = net.at(host::SIDETONE, 9464);
-        let mut sidetone = Self { process, dir, http, own: net.at(host::SIDETONE, 5060), ended: false };
+        let mut sidetone =
+            Self { process, dir, http, own: net.at(host::SIDETONE, 5060), ended: false, _lease: net.kept() };
         until_within(std::time::Duration::from_secs(60), "Sidetone to be ready", || {
             assert!(sidetone.process.is_running(), "Sidetone ended at once:\n{}", sidetone.process.output());
             sidetone.get(page).filter(|(status, _)| *status == 200).map(|_| ())

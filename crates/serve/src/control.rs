@@ -471,7 +471,7 @@ mod tests {
         let events = bus.subscribe("tail", 16, &[]);
         let ended =
             CallEnded { cause: Cause::Hangup, by: None, sip_status: None, summary: None, media: None };
-        bus.publish(wanted.tell(Duration::ZERO, CallStarted { analysed: false }));
+        bus.publish(wanted.tell(Duration::ZERO, CallStarted { analysed: false, signalling: None }));
         bus.publish(other.tell(Duration::ZERO, ended.clone()));
         bus.publish(wanted.tell(Duration::ZERO, ended));
         let (mut reader, mut writer) = server.into_split();

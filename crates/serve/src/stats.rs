@@ -209,6 +209,8 @@ pub struct MediaStats {
     pub one_way_streams: u64,
     /// DTLS handshakes of legs, by what became of them.
     pub handshakes: BTreeMap<&'static str, u64>,
+    /// Legs that do ICE whose party has sent no check for half a minute (RFC 7675).
+    pub consent_lapses: u64,
 }
 
 fn handshakes(totals: &HandshakeTotals) -> BTreeMap<&'static str, u64> {
@@ -453,6 +455,7 @@ impl Stats {
                 held: total(|totals| &totals.held),
                 tap_dropped: total(|totals| &totals.tap_dropped),
                 one_way_streams: total(|totals| &totals.one_way_streams),
+                consent_lapses: total(|totals| &totals.lapsed),
                 handshakes: media.handshakes().map(|totals| handshakes(totals)).unwrap_or_default(),
             },
             analysis: AnalysisStats {

@@ -26,7 +26,7 @@ pub(crate) fn narrator(call: u128) -> Narrator {
 
 /// An event without inferences.
 pub(crate) fn started(call: &mut Narrator) -> Event {
-    call.tell(Duration::ZERO, CallStarted { analysed: true })
+    call.tell(Duration::ZERO, CallStarted { analysed: true, signalling: None })
 }
 
 /// An event with an inference, and [`MARK`] in it.

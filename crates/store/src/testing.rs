@@ -86,8 +86,8 @@ pub(crate) fn consent(state: State) -> Happening {
 pub(crate) fn whole_call(call: &mut Narrator) -> Vec<Event> {
     let seconds = Duration::from_secs;
     vec![
-        call.tell(seconds(0), CallStarted { analysed: false }),
-        call.tell(seconds(5), CallAnswered { waited: seconds(5) }),
+        call.tell(seconds(0), CallStarted { analysed: false, signalling: None }),
+        call.tell(seconds(5), CallAnswered { waited: seconds(5), signalling: None }),
         call.tell(seconds(8), consent(State::Given)),
         call.tell(seconds(20), Happening::AffectUpdate(update(0.1, -0.2, 0.1))),
         call.tell(seconds(40), Happening::AffectUpdate(update(-0.5172, 0.5, 0.7))),

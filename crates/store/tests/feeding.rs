@@ -29,7 +29,7 @@ fn begun_on(node: Option<&str>, call: u128) -> sidetone_events::Event {
     let id = CallId::new(now, call);
     let reference = CallRef::new(&hasher, id, "x@y", "carrier", Direction::Inbound, parties);
     let reference = reference.on(node.map(|name| name.parse().unwrap()));
-    Narrator::new(reference, now).tell(Duration::ZERO, CallStarted { analysed: false })
+    Narrator::new(reference, now).tell(Duration::ZERO, CallStarted { analysed: false, signalling: None })
 }
 
 fn calls(config: &StoreConfig) -> usize {

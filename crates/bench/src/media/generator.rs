@@ -160,6 +160,8 @@ pub(crate) struct Travelled {
     pub(crate) delay_p50_us: f64,
     /// The delay's 99th percentile.
     pub(crate) delay_p99_us: f64,
+    /// The longest.
+    pub(crate) delay_most_us: f64,
     /// How late the generator itself sent, in µs, 99th percentile: its own quality.
     pub(crate) late_p99_us: f64,
 }
@@ -213,6 +215,7 @@ pub(crate) fn drive(
         altered: inbox.altered,
         delay_p50_us: percentile(&inbox.delays, 50),
         delay_p99_us: percentile(&inbox.delays, 99),
+        delay_most_us: percentile(&inbox.delays, 100),
         late_p99_us: percentile(&late, 99),
     })
 }

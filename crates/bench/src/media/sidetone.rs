@@ -43,7 +43,7 @@ listen = ["udp:{listen}"]
 max_transactions = 1000000
 [media]
 address = "{}"
-ports = "20000-29999"
+ports = "10000-29999"
 [[trunk]]
 name = "carrier"
 hosts = [{{ to = "sip:{trunk};transport=udp" }}]
@@ -118,6 +118,17 @@ impl Sidetone {
         // equals: they speak through channels on which a higher one could spin for ever, waiting for a lower one.
         Busy::of(program.id())?.threads("hear-").try_for_each(|worker| stage.defer(worker))?;
         Ok(Self { program, http, pair })
+    }
+
+    /// Sets up a call whose caller wants DTLS-SRTP, and begins the handshake; gives the address that it is to shake
+    /// hands with, and the answer.
+    pub(super) fn connect_shaken(
+        &mut self,
+        offer: &str,
+        pbx: SocketAddr,
+    ) -> anyhow::Result<(SocketAddr, String)> {
+        let agreed = self.pair.offer(offer, pbx)?;
+        Ok(((place::SUBJECT, agreed.to_caller).into(), agreed.answer))
     }
 
     /// Where its pages are.

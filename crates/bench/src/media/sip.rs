@@ -70,6 +70,8 @@ pub(super) struct Agreed {
     pub(super) to_callee: u16,
     /// The key of what the caller is sent, if it asked for SRTP.
     pub(super) key: Option<Keying>,
+    /// The answer, as the caller received it.
+    pub(super) answer: String,
 }
 
 impl Pair {
@@ -102,13 +104,18 @@ impl Pair {
         caller_media: SocketAddr,
         callee_media: SocketAddr,
     ) -> anyhow::Result<Agreed> {
+        let offer = self.key.as_ref().map_or_else(|| sdp(caller_media), |key| secured(caller_media, key));
+        self.offer(&offer, callee_media)
+    }
+
+    /// Sets one call up with an offer of its own.
+    pub(super) fn offer(&mut self, offer: &str, callee_media: SocketAddr) -> anyhow::Result<Agreed> {
         self.calls += 1;
         let call = self.calls;
-        let offer = self.key.as_ref().map_or_else(|| sdp(caller_media), |key| secured(caller_media, key));
         let to = format!("<sip:100@{}>", self.proxy);
         self.caller.send(
             self.proxy,
-            &self.request(call, "INVITE", 1, &format!("sip:100@{}", self.proxy), &to, "", &offer),
+            &self.request(call, "INVITE", 1, &format!("sip:100@{}", self.proxy), &to, "", offer),
         )?;
         let (invite, from) = self.callee.receive("INVITE ")?;
         let contact = format!("Contact: <sip:100@{}>\r\n", self.callee.at);
@@ -127,6 +134,7 @@ impl Pair {
             to_caller: audio_port(&answer).context("no audio in the answer")?,
             to_callee: audio_port(&invite).context("no audio in the offer")?,
             key: key(&answer),
+            answer,
         })
     }
 

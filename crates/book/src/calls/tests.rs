@@ -11,6 +11,7 @@ use sidetone_hear::{Inbox, Language, Outcome, Recognition, Scribe, inbox};
 use sidetone_insight::Thresholds;
 use sidetone_relay::Notice;
 use sidetone_sip::anchor::{CallFact, Claims};
+use sidetone_sip::{Flow, Transport};
 
 use crate::{Calls, RoutedTo, Rules};
 
@@ -35,16 +36,19 @@ fn book_by(rules: Rules) -> (Calls, Subscription, Inbox) {
         ..RoutedTo::default()
     };
     calls.routed("a@x", source, routed);
-    calls.fact(CallFact::Started {
-        key: KEY,
-        call_id: "a@x".to_owned(),
-        from_side: Side::Trunk,
-        source,
-        from: "+4930".to_owned(),
-        to: "+4940".to_owned(),
-        claims: Claims::default(),
-        at: Duration::ZERO,
-    });
+    calls.fact(
+        CallFact::Started {
+            key: KEY,
+            call_id: "a@x".to_owned(),
+            from_side: Side::Trunk,
+            source: Flow { transport: Transport::Udp, local: source, remote: source },
+            from: "+4930".to_owned(),
+            to: "+4940".to_owned(),
+            claims: Claims::default(),
+            at: Duration::ZERO,
+        },
+        None,
+    );
     (calls, heard, inbox)
 }
 
@@ -67,8 +71,8 @@ fn events_keep_their_order_whoever_carries_them_out() {
                 for _ in 0..TIMES {
                     let mut at = sip.lock().unwrap();
                     *at += Duration::from_millis(1);
-                    calls.fact(CallFact::Held { key: KEY, by: Side::Pbx, at: *at });
-                    calls.fact(CallFact::Resumed { key: KEY, by: Side::Pbx, at: *at });
+                    calls.fact(CallFact::Held { key: KEY, by: Side::Pbx, at: *at }, None);
+                    calls.fact(CallFact::Resumed { key: KEY, by: Side::Pbx, at: *at }, None);
                     drop(at);
                     calls.carry_out();
                 }
@@ -90,15 +94,19 @@ fn events_keep_their_order_whoever_carries_them_out() {
 #[test]
 fn a_refusal_that_comes_as_the_call_is_summed_up_is_heeded() {
     let (calls, mut heard, _inbox) = book();
-    let by = SocketAddr::from(([192, 0, 2, 3], 5060));
-    calls.fact(CallFact::Answered { key: KEY, by, at: Duration::from_secs(1) });
+    let at = SocketAddr::from(([192, 0, 2, 3], 5060));
+    let by = Flow { transport: Transport::Udp, local: at, remote: at };
+    calls.fact(CallFact::Answered { key: KEY, by, at: Duration::from_secs(1) }, None);
     calls.told("a@x", &Telling::Consent(Say::Announced), Source::Api).unwrap();
     let mut talk = sidetone_insight::Call::new(Thresholds::default());
     talk.speech(Leg::Customer, Duration::ZERO, Duration::from_secs(2));
     let summary = talk.summary(Duration::from_secs(3));
     assert!(!summary.analysis.speech.is_zero());
     let at = Duration::from_secs(3);
-    calls.fact(CallFact::Ended { key: KEY, by: Some(Side::Trunk), status: None, cause: Cause::Hangup, at });
+    calls.fact(
+        CallFact::Ended { key: KEY, by: Some(Side::Trunk), status: None, cause: Cause::Hangup, at },
+        None,
+    );
     calls.told("a@x", &Telling::Consent(Say::Refused), Source::Api).unwrap();
     let timeline = talk.timeline();
     calls.outcome(Outcome::Finished { call: KEY, summary: Some(Box::new(summary)), timeline, heard: vec![] });
@@ -117,8 +125,9 @@ fn named(raise: &str, topic: Topic, probability: f32, text: &str) -> (Calls, Vec
     let scribe = Scribe::Elsewhere(Recognition::new(1, 1, Instant::now()));
     let rules = Rules { words: Some((scribe, Arc::new(language))), ..Rules::default() };
     let (calls, mut heard, _inbox) = book_by(rules);
-    let by = SocketAddr::from(([192, 0, 2, 3], 5060));
-    calls.fact(CallFact::Answered { key: KEY, by, at: Duration::from_secs(1) });
+    let at = SocketAddr::from(([192, 0, 2, 3], 5060));
+    let by = Flow { transport: Transport::Udp, local: at, remote: at };
+    calls.fact(CallFact::Answered { key: KEY, by, at: Duration::from_secs(1) }, None);
     calls.told("a@x", &Telling::Consent(Say::Announced), Source::Api).unwrap();
     let affect = Estimate { modality: Modality::Words, ..Estimate::default() };
     let mention = Mention { topic, probability, phrase: "it".to_owned() };
@@ -162,7 +171,7 @@ fn a_death_ends_the_analysis_and_no_event_tells_of_it_afterwards() {
 
 fn header(calls: &Calls, by: Side, name: &str, value: &str) {
     let at = Duration::from_secs(1);
-    calls.fact(CallFact::Header { key: KEY, by, name: name.to_owned(), value: value.to_owned(), at });
+    calls.fact(CallFact::Header { key: KEY, by, name: name.to_owned(), value: value.to_owned(), at }, None);
 }
 
 fn labels(heard: &mut Subscription) -> Vec<Labels> {
@@ -208,7 +217,10 @@ fn labels_are_told_before_the_call_is_closed() {
     let (calls, mut heard, _inbox) = book();
     header(&calls, Side::Pbx, "Queue", "billing");
     let at = Duration::from_secs(3);
-    calls.fact(CallFact::Ended { key: KEY, by: Some(Side::Trunk), status: None, cause: Cause::Hangup, at });
+    calls.fact(
+        CallFact::Ended { key: KEY, by: Some(Side::Trunk), status: None, cause: Cause::Hangup, at },
+        None,
+    );
     calls.outcome(Outcome::Finished { call: KEY, summary: None, timeline: vec![], heard: vec![] });
     calls.notice(at, Notice::Closed(KEY, vec![]));
     let told: Vec<Kind> = std::iter::from_fn(|| heard.try_recv()).map(|told| told.event.kind()).collect();

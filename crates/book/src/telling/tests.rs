@@ -1,13 +1,18 @@
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use sidetone_call::{CallKey, Cause, Side};
 use sidetone_consent::{Policy, Say, Source, State, Telling};
 use sidetone_events::{Bus, NumberHasher};
 use sidetone_sip::anchor::{CallFact, Claims};
+use sidetone_sip::{Flow, Transport};
 
 use crate::NotOne;
 use crate::{CallView, Calls, NotTaken, RoutedTo, Rules};
 use sidetone_hear::{Inbox, inbox};
+
+const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 5060);
+const SOURCE: Flow = Flow { transport: Transport::Udp, local: ADDRESS, remote: ADDRESS };
 
 /// A book with calls that wait for consent, each given by PBX and Call-ID.
 fn book(calls: &[(&str, &str)]) -> (Calls, Inbox) {
@@ -21,18 +26,20 @@ fn book(calls: &[(&str, &str)]) -> (Calls, Inbox) {
             disclosure: Policy::AnnounceElsewhere,
             ..RoutedTo::default()
         };
-        let source = std::net::SocketAddr::from(([192, 0, 2, 2], 5060));
-        book.routed(call_id, source, routed);
-        book.fact(CallFact::Started {
-            key: CallKey(n as u64),
-            call_id: (*call_id).to_owned(),
-            from_side: Side::Trunk,
-            source,
-            from: "+4930".to_owned(),
-            to: "+4940".to_owned(),
-            claims: Claims::default(),
-            at: Duration::from_millis(n as u64),
-        });
+        book.routed(call_id, SOURCE.remote, routed);
+        book.fact(
+            CallFact::Started {
+                key: CallKey(n as u64),
+                call_id: (*call_id).to_owned(),
+                from_side: Side::Trunk,
+                source: SOURCE,
+                from: "+4930".to_owned(),
+                to: "+4940".to_owned(),
+                claims: Claims::default(),
+                at: Duration::from_millis(n as u64),
+            },
+            None,
+        );
     }
     (book, inbox)
 }
@@ -101,16 +108,19 @@ fn an_operator_has_to_say_which_of_two_calls_is_meant() {
 fn a_call_id_that_looks_like_another_calls_own_id_leads_nowhere_else() {
     let (book, _inbox) = book(&[("office", "a@x")]);
     let id = book.list()[0].id.clone();
-    book.fact(CallFact::Started {
-        key: CallKey(7),
-        call_id: id.clone(),
-        from_side: Side::Trunk,
-        source: std::net::SocketAddr::from(([192, 0, 2, 2], 5060)),
-        from: String::new(),
-        to: String::new(),
-        claims: Claims::default(),
-        at: Duration::from_millis(5),
-    });
+    book.fact(
+        CallFact::Started {
+            key: CallKey(7),
+            call_id: id.clone(),
+            from_side: Side::Trunk,
+            source: SOURCE,
+            from: String::new(),
+            to: String::new(),
+            claims: Claims::default(),
+            at: Duration::from_millis(5),
+        },
+        None,
+    );
     assert_eq!(book.find(&id).unwrap().sip_call_id, "a@x");
 }
 
@@ -118,7 +128,7 @@ fn a_call_id_that_looks_like_another_calls_own_id_leads_nowhere_else() {
 fn of_a_call_that_was_refused_and_tried_again_the_second_is_meant() {
     let (book, _inbox) = book(&[("office", "a@x"), ("office", "a@x")]);
     let (status, at) = (Some(407), Duration::from_millis(9));
-    book.fact(CallFact::Ended { key: CallKey(0), by: None, status, cause: Cause::Rejected, at });
+    book.fact(CallFact::Ended { key: CallKey(0), by: None, status, cause: Cause::Rejected, at }, None);
     assert!(!book.is_shared("a@x", "office"));
     book.told_by_pbx("office", "a@x", &ANNOUNCED, Source::Ami);
     assert_eq!(book.find("a@x").unwrap().consent, State::Given);
@@ -161,15 +171,18 @@ fn the_end_of_an_id_names_a_call_unless_another_calls_own_call_id_is_the_same() 
     assert_eq!(book.find(&end.to_lowercase()).unwrap().id, id);
     assert!(matches!(book.find(&id[id.len() - 5..]), Err(NotOne::Unknown(_))), "too short to be meant");
     assert!(matches!(book.find(""), Err(NotOne::Unknown(_))));
-    book.fact(CallFact::Started {
-        key: CallKey(7),
-        call_id: end.to_owned(),
-        from_side: Side::Trunk,
-        source: std::net::SocketAddr::from(([192, 0, 2, 2], 5060)),
-        from: String::new(),
-        to: String::new(),
-        claims: Claims::default(),
-        at: Duration::from_millis(5),
-    });
+    book.fact(
+        CallFact::Started {
+            key: CallKey(7),
+            call_id: end.to_owned(),
+            from_side: Side::Trunk,
+            source: SOURCE,
+            from: String::new(),
+            to: String::new(),
+            claims: Claims::default(),
+            at: Duration::from_millis(5),
+        },
+        None,
+    );
     assert!(matches!(book.find(end), Err(NotOne::Several { .. })), "a caller can't hide another's call");
 }

@@ -142,6 +142,7 @@ impl Voice {
             return otherwise(packet);
         }
         let Ok(ssrc) = RtpView::parse(&packet).map(|rtp| rtp.ssrc()) else { return otherwise(packet) };
+        let mut repeated = false;
         for at in 0..self.ready.len() {
             let Some(inbound) = self.ready.get_mut(at) else { break };
             match attempt(inbound, &packet, None) {
@@ -150,7 +151,8 @@ impl Voice {
                     *self.source(ssrc) = Source { opened: true, failed: 0 };
                     return Outcome::Opened(opened);
                 }
-                Err(Fault::Replayed) => return Outcome::Repeated,
+                // A number that one key has seen may be new under another.
+                Err(Fault::Replayed) => repeated = true,
                 Err(_) => {}
             }
         }
@@ -164,6 +166,7 @@ impl Voice {
                 *source = Source { opened: true, failed: 0 };
                 Outcome::Opened(opened)
             }
+            None if repeated => Outcome::Repeated,
             None => {
                 source.failed = source.failed.saturating_add(1);
                 otherwise(packet)

@@ -9,6 +9,21 @@ use super::Receipt;
 use crate::State;
 use crate::log::Line;
 
+/// What was said in a call, as far as it is known: one party's utterance, redacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Of the customer, or of the agent.
+    pub by_customer: bool,
+    /// From the call's start to its beginning, in ms.
+    pub from_ms: u64,
+    /// And to its end.
+    pub to_ms: u64,
+    /// The words.
+    pub text: String,
+    /// Their language, as in BCP 47.
+    pub language: String,
+}
+
 /// The data of an export: a receipt, with the line of the log that proves it.
 #[derive(Debug, Clone)]
 pub struct Export<'a> {
@@ -18,6 +33,8 @@ pub struct Export<'a> {
     pub log: &'a str,
     /// The receipt's line in the log.
     pub line: &'a Line,
+    /// What was said, in order; empty where nothing of it is known.
+    pub said: &'a [Said],
 }
 
 impl Export<'_> {
@@ -73,7 +90,7 @@ impl Export<'_> {
         let claim = claimed.clone().map(|basis| attachment("lawful_basis", basis));
         let receipt = attachment("sidetone_consent_receipt", json!(self.line.text));
         let attachments: Vec<Value> = claim.into_iter().chain([receipt]).collect();
-        json!({
+        let mut vcon = json!({
             "vcon": "0.4.0",
             "uuid": self.uuid(),
             "extensions": claimed.iter().map(|_| "lawful_basis").collect::<Vec<_>>(),
@@ -87,12 +104,42 @@ impl Export<'_> {
                 "parties": if self.receipt.to_customer { [1, 0] } else { [0, 1] },
             }],
             "attachments": attachments,
+        });
+        if let (false, Some(vcon)) = (self.said.is_empty(), vcon.as_object_mut()) {
+            vcon.insert("analysis".to_owned(), json!([self.transcript()]));
+        }
+        vcon
+    }
+
+    /// The words as an analysis of the dialog. The draft leaves the body's form to who made it.
+    fn transcript(&self) -> Value {
+        let started = self.receipt.started;
+        let utterance = |said: &Said| {
+            json!({
+                "party": u8::from(!said.by_customer),
+                "start": started.after_millis(said.from_ms).to_string(),
+                "duration": said.to_ms.saturating_sub(said.from_ms) as f64 / 1000.0,
+                "language": said.language,
+                "text": said.text,
+            })
+        };
+        json!({
+            "type": "transcript",
+            "dialog": 0,
+            "mediatype": "application/json",
+            "vendor": "Sidetone",
+            "product": self.receipt.build,
+            "schema": "sidetone-utterances-1",
+            "encoding": "json",
+            "body": self.said.iter().map(utterance).collect::<Vec<_>>(),
         })
     }
 
-    /// A version 8 UUID (RFC 9562 §5.8), the same at each export: from the hash of the receipt's line.
+    /// A version 8 UUID (RFC 9562 §5.8), the same at each export: from the hash of the receipt's line. With words it is
+    /// another container.
     fn uuid(&self) -> String {
-        let digest = crate::hex::sha256(format!("vcon:{}:{}", self.log, self.line.hash).as_bytes());
+        let kind = if self.said.is_empty() { "vcon" } else { "vcon with words" };
+        let digest = crate::hex::sha256(format!("{kind}:{}:{}", self.log, self.line.hash).as_bytes());
         let part = |from: usize, to: usize| digest.get(from..to).unwrap_or_default();
         let variant = match part(16, 17) {
             "0" | "4" | "8" | "c" => '8',

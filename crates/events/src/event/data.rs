@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::signalling::Signalling;
 use serde::{Deserialize, Serialize};
 use sidetone_call::{Cause, Labels, Leg, Suite, Untappable};
 use sidetone_consent::{Policy, Source, State};
@@ -82,21 +83,27 @@ impl From<CallEnded> for Happening {
 }
 
 /// An INVITE was let in. Parties and trunk stand in the call reference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallStarted {
     /// Whether the customer may be listened to from the beginning, since callers have been told before. If not, no
     /// affect event comes before a `consent.changed` to `given`.
     pub analysed: bool,
+    /// How the SIP of the leg travels that the INVITE came from; `None` of calls that no SIP was seen of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signalling: Option<Signalling>,
 }
 
 /// The call was answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallAnswered {
     /// From the INVITE to the answer.
     #[serde(rename = "waited_ms", with = "millis")]
     pub waited: Duration,
+    /// How the SIP of the leg travels that the answer came from; `None` of calls that no SIP was seen of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signalling: Option<Signalling>,
 }
 
 /// One party put the other on hold.

@@ -10,7 +10,8 @@ use sidetone_events::{
     Announcement, AnnouncementPhase, CallAnswered, CallEnded, CallHeld, CallId, CallMedia, CallRef,
     CallResumed, CallSecured, CallStarted, CallUntappable, CodecName, ConsentChanged, CueAcknowledged,
     CueDismissed, Direction, Erased, Event, Happening, LegMedia, MediaProblem, MediaQuality, MediaSecurity,
-    MediaState, Narrator, NumberHasher, Parties, Secret, Timestamp,
+    MediaState, Narrator, NumberHasher, Parties, Secret, Signalling, SipTransport, Timestamp, Tls,
+    TlsVersion,
 };
 use sidetone_insight::cues::{
     Cause as CueCause, Cleared, CueCleared, CueJudged, CueShown, CueText, CueWithheld,
@@ -51,6 +52,15 @@ pub(crate) fn a_call() -> Vec<Event> {
     a_happening_of_each_kind().into_iter().map(|(at, happening)| narrator.tell(ms(at), happening)).collect()
 }
 
+fn by_tls() -> Signalling {
+    let tls = Tls { version: TlsVersion::V1_3, cipher: "TLS_AES_256_GCM_SHA384".to_owned() };
+    Signalling { transport: SipTransport::Tls, tls: Some(tls) }
+}
+
+fn by_udp() -> Signalling {
+    Signalling { transport: SipTransport::Udp, tls: None }
+}
+
 fn secured() -> CallSecured {
     let octets =
         "4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B:19:E5:7C:AB:2B:B3:6A:5F:44:01:59:0A:0E:1C:2D:3F";
@@ -65,14 +75,14 @@ fn secured() -> CallSecured {
 
 pub(crate) fn a_happening_of_each_kind() -> Vec<(u64, Happening)> {
     vec![
-        (0, CallStarted { analysed: true }.into()),
+        (0, CallStarted { analysed: true, signalling: Some(by_tls()) }.into()),
         (0, labels().into()),
         (
             120,
             CallUntappable { stream: 1, reason: Untappable::NotAudio, leg: None, state: MediaState::Lost }
                 .into(),
         ),
-        (6_480, CallAnswered { waited: ms(6_480) }.into()),
+        (6_480, CallAnswered { waited: ms(6_480), signalling: Some(by_udp()) }.into()),
         (7_100, secured().into()),
         (
             6_480,

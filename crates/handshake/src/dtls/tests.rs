@@ -97,6 +97,9 @@ impl Wire {
                     if to_server { &mut self.client_outcome } else { &mut self.server_outcome }.push(output);
                     continue;
                 };
+                if to == stranger_address() {
+                    continue;
+                }
                 assert_eq!(to, if to_server { server_address() } else { client_address() });
                 self.sent += 1;
                 self.longest = self.longest.max(bytes.len());
@@ -112,26 +115,27 @@ impl Wire {
     /// Runs until nothing flies and nothing is due, for a minute at most.
     fn run(&mut self) {
         let end = self.now + Duration::from_secs(60);
-        loop {
-            self.collect();
-            let due = [self.client.next_timeout(), self.server.next_timeout()].into_iter().flatten();
-            let Some(next) = self.flying.iter().map(|(at, ..)| *at).chain(due).min() else { return };
-            if next > end {
-                return;
-            }
-            self.now = self.now.max(next);
-            if let Some(index) = self.flying.iter().position(|(at, ..)| *at <= self.now) {
-                let (_, to_server, bytes) = self.flying.remove(index);
-                if to_server {
-                    self.server.receive(self.now, client_address(), &bytes);
-                } else {
-                    self.client.receive(self.now, server_address(), &bytes);
-                }
+        while self.now <= end && self.step() {}
+    }
+
+    /// Lets the next thing happen; whether there was one.
+    fn step(&mut self) -> bool {
+        self.collect();
+        let due = [self.client.next_timeout(), self.server.next_timeout()].into_iter().flatten();
+        let Some(next) = self.flying.iter().map(|(at, ..)| *at).chain(due).min() else { return false };
+        self.now = self.now.max(next);
+        if let Some(index) = self.flying.iter().position(|(at, ..)| *at <= self.now) {
+            let (_, to_server, bytes) = self.flying.remove(index);
+            if to_server {
+                self.server.receive(self.now, client_address(), &bytes);
             } else {
-                self.client.tick(self.now);
-                self.server.tick(self.now);
+                self.client.receive(self.now, server_address(), &bytes);
             }
+        } else {
+            self.client.tick(self.now);
+            self.server.tick(self.now);
         }
+        true
     }
 
     fn keys(&self) -> (&Keys, &Keys) {
@@ -462,6 +466,59 @@ fn an_alert_without_a_key_does_not_end_a_handshake_that_goes_on() {
     wire.client.receive(wire.now, server_address(), &alert(40));
     wire.client.tick(wire.now + DOUBT);
     assert_eq!(wire.client.poll(), None);
+}
+
+/// A forged alert, then a flight of the peer's, then silence for a while: that is no end.
+#[test]
+fn a_handshake_that_has_made_headway_since_an_alert_goes_on() {
+    let mut wire = Wire::plain();
+    wire.collect();
+    let alerted = wire.now;
+    wire.server.receive(wire.now, client_address(), &alert(40));
+    wire.client.receive(wire.now, server_address(), &alert(40));
+    while wire.server.engine.is_none() || wire.server.outputs.is_empty() {
+        wire.step();
+    }
+    wire.collect();
+    wire.client.tick(alerted + DOUBT);
+    wire.run();
+    wire.assert_keys();
+}
+
+/// Others who may send here show cookies of theirs, again and again.
+#[test]
+fn many_strangers_with_cookies_end_no_handshake() {
+    let mut wire = Wire::plain();
+    let promised = wire.client.expected.clone();
+    let shown = |wire: &mut Wire, number: u16| {
+        let from = SocketAddr::new(stranger_address().ip(), 6_000 + number);
+        let mut stranger =
+            Dtls::new(settings(identity(), false), Role::Client, Trust::Cookie, promised.clone());
+        stranger.aim(wire.now, server_address());
+        let Some(Output::Datagram { bytes, .. }) = stranger.poll() else { panic!("no hello") };
+        wire.server.receive(wire.now, from, &bytes);
+        // Whatever else waits to be sent is the client's.
+        let waiting: Vec<Output> = std::iter::from_fn(|| wire.server.poll()).collect();
+        for output in waiting {
+            match output {
+                Output::Datagram { to, bytes } if to == from => {
+                    stranger.receive(wire.now, server_address(), &bytes);
+                }
+                other => wire.server.outputs.push_back(other),
+            }
+        }
+        let Some(Output::Datagram { bytes, .. }) = stranger.poll() else { panic!("no cookie") };
+        wire.server.receive(wire.now, from, &bytes);
+    };
+    while wire.server.engine.is_none() {
+        wire.step();
+    }
+    for number in 0..20 {
+        shown(&mut wire, number);
+    }
+    wire.run();
+    wire.assert_keys();
+    assert_eq!(wire.server.counts().restarts, 0);
 }
 
 #[test]

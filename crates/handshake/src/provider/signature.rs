@@ -5,9 +5,9 @@ use dimpl::crypto::{
 };
 use dimpl::{CryptoError, CryptoOperation};
 use ring::rand::SystemRandom;
-use ring::signature::{self, EcdsaKeyPair, UnparsedPublicKey};
+use ring::signature::{self, EcdsaKeyPair, UnparsedPublicKey, VerificationAlgorithm};
 
-use crate::x509::{self, Curve};
+use crate::x509::{self, Curve, PublicKey};
 
 #[derive(Debug)]
 pub(super) struct Keys;
@@ -66,19 +66,35 @@ impl SignatureVerifier for Verifier {
         sig_alg: SignatureAlgorithm,
     ) -> Result<(), CryptoError> {
         let key = x509::public_key(cert_der).ok_or(CryptoError::UnsupportedPublicKeyAlgorithm)?;
-        let group = match key.curve {
-            Curve::P256 => NamedGroup::Secp256r1,
-            Curve::P384 => NamedGroup::Secp384r1,
+        let (algorithm, key): (&dyn VerificationAlgorithm, _) = match (key, sig_alg) {
+            (PublicKey::Ec(curve, point), _) => {
+                check_verify_scheme(sig_alg, hash_alg, group(curve))?;
+                let algorithm = match (curve, hash_alg == HashAlgorithm::SHA384) {
+                    (Curve::P256, false) => &signature::ECDSA_P256_SHA256_ASN1,
+                    (Curve::P256, true) => &signature::ECDSA_P256_SHA384_ASN1,
+                    (Curve::P384, false) => &signature::ECDSA_P384_SHA256_ASN1,
+                    (Curve::P384, true) => &signature::ECDSA_P384_SHA384_ASN1,
+                };
+                (algorithm, point)
+            }
+            // Of 2,048 bits and more: what is shorter can be forged.
+            (PublicKey::Rsa(key), SignatureAlgorithm::RSA) => match hash_alg {
+                HashAlgorithm::SHA256 => (&signature::RSA_PKCS1_2048_8192_SHA256, key),
+                HashAlgorithm::SHA384 => (&signature::RSA_PKCS1_2048_8192_SHA384, key),
+                HashAlgorithm::SHA512 => (&signature::RSA_PKCS1_2048_8192_SHA512, key),
+                _ => return Err(CryptoError::UnsupportedPublicKeyAlgorithm),
+            },
+            (PublicKey::Rsa(_), _) => return Err(CryptoError::UnsupportedPublicKeyAlgorithm),
         };
-        check_verify_scheme(sig_alg, hash_alg, group)?;
-        let algorithm = match (key.curve, hash_alg == HashAlgorithm::SHA384) {
-            (Curve::P256, false) => &signature::ECDSA_P256_SHA256_ASN1,
-            (Curve::P256, true) => &signature::ECDSA_P256_SHA384_ASN1,
-            (Curve::P384, false) => &signature::ECDSA_P384_SHA256_ASN1,
-            (Curve::P384, true) => &signature::ECDSA_P384_SHA384_ASN1,
-        };
-        UnparsedPublicKey::new(algorithm, key.point).verify(data, signature).map_err(|_| {
-            CryptoError::SignatureVerificationFailed { signature: sig_alg, hash: hash_alg, group }
-        })
+        UnparsedPublicKey::new(algorithm, key)
+            .verify(data, signature)
+            .map_err(|_| CryptoError::OperationFailed(CryptoOperation::VerifySignature))
+    }
+}
+
+fn group(curve: Curve) -> NamedGroup {
+    match curve {
+        Curve::P256 => NamedGroup::Secp256r1,
+        Curve::P384 => NamedGroup::Secp384r1,
     }
 }

@@ -131,6 +131,13 @@ fn line(texts: &Texts, event: &Happened) -> Option<(&'static str, Markup)> {
             let why = if event.kind == "call.media" { word("problem") } else { word("reason") };
             ("media", html! { (told) " (" (shown(why)) ")" })
         }
+        "call.secured" => {
+            let keys = super::technical::protection(&event.data);
+            (
+                "media",
+                html! { (texts.ev_secured) " (" (vocabulary::party(texts, word("leg"))) "): " (shown(&keys)) },
+            )
+        }
         "words.final" => {
             ("words", html! { (vocabulary::party(texts, word("leg"))) ": " q { (spoken(word("text"))) } })
         }

@@ -3,6 +3,7 @@
 pub(super) mod coaching;
 pub(super) mod compliance;
 pub(super) mod operations;
+pub(super) mod phone;
 
 use super::declared::Texts;
 
@@ -244,6 +245,7 @@ pub(super) static TEXTS: Texts = Texts {
     ev_alert_calmed: "Hinweis vorbei",
     ev_media_lost: "Ton fehlt",
     ev_media_back: "Ton wieder da",
+    ev_secured: "Medien geschützt",
     heard_last: "Zuletzt gesagt",
     heard_topics: "Genannt",
     by_words: "nach den Worten",
@@ -264,6 +266,8 @@ pub(super) static TEXTS: Texts = Texts {
     caller: "Anrufer",
     callee: "Angerufen",
     hashed: "gehasht",
+    sip_of: "SIP ({})",
+    media_of: "Medien ({})",
     // Figures.
     figures_below: "{} bis {}: {} Gespräche, verglichen mit ebenso vielen Tagen davor.",
     last_days: "letzte {} Tage",

@@ -49,8 +49,8 @@ texts! {
     last_confidence, confidence_high, what_happened, erased_events, ev_started, ev_answered, ev_held,
     ev_resumed, ev_erased, ev_announcement_started, ev_announcement_finished, ev_announcement_interrupted,
     ev_announcement_failed, heard_last, heard_topics, by_words, topic_cancel, topic_refund, topic_complaint, topic_legal, topic_supervisor,
-    topic_repeat_contact, topic_urgent, topic_bereavement, topic_hardship, topic_thanks, ev_alert_rose, ev_alert_calmed, ev_media_lost, ev_media_back, ev_ended, technical,
-    call_id, node, caller, callee, hashed, figures_below, last_days, days_are_utc, no_figures, no_figures_how,
+    topic_repeat_contact, topic_urgent, topic_bereavement, topic_hardship, topic_thanks, ev_alert_rose, ev_alert_calmed, ev_media_lost, ev_media_back, ev_secured, ev_ended, technical,
+    call_id, node, caller, callee, hashed, sip_of, media_of, figures_below, last_days, days_are_utc, no_figures, no_figures_how,
     as_csv, interval, too_few, no_before, change_higher, change_lower, change_unclear, change_untested,
     topics, topics_what, by_trunk, by_day, by_week, by_queue, by_team, by_tier, queue, team, tier, no_label, rest_of_labels,
     grouped_by, few_agents,
@@ -113,4 +113,16 @@ texts! {
     written_urgency, written_satisfaction, written_messages, written_message, written_unsaid,
     written_unsaid_whole, written_left_out, written_urgent, written_soon, written_no_hurry, written_pleasant,
     written_unpleasant, written_even,
+}
+
+texts! {
+    /// What the demo's phone says in one language.
+    PhoneTexts:
+    title, below, needs_script, handset, calls, callee, microphone, call, call_again, hang_up,
+    mute, unmute, keys, star, hash, opt_out, what_happens, step_microphone, step_told, step_speak,
+    watch, watch_how, watch_terminal, new_tab, connection, signalling, media, codec, packets,
+    plain, plain_why, certificate_open, certificate_accept, certificate_back, opening, ready,
+    connecting, asking, calling, ringing, talking, muted, ended, pressed, packets_both, by_wss,
+    by_ws, no_microphone, refused_microphone, busy_microphone, unsafe_page, no_answer, busy,
+    refused, insecure, no_media, unreachable, lost, failed,
 }

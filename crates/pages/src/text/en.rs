@@ -3,6 +3,7 @@
 pub(super) mod coaching;
 pub(super) mod compliance;
 pub(super) mod operations;
+pub(super) mod phone;
 
 use super::declared::Texts;
 
@@ -241,6 +242,7 @@ pub(super) static TEXTS: Texts = Texts {
     ev_alert_calmed: "Alert calmed",
     ev_media_lost: "Sound missing",
     ev_media_back: "Sound back",
+    ev_secured: "Media protected",
     heard_last: "Said last",
     heard_topics: "Named",
     by_words: "by their words",
@@ -261,6 +263,8 @@ pub(super) static TEXTS: Texts = Texts {
     caller: "Caller",
     callee: "Called",
     hashed: "hashed",
+    sip_of: "SIP ({})",
+    media_of: "Media ({})",
     // Figures.
     figures_below: "{} to {}: {} calls, against as many days before.",
     last_days: "last {} days",

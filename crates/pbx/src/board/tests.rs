@@ -67,7 +67,7 @@ impl Desk {
             .unwrap()
             .insert(id, CallIdentity { sip_call_id: sip.to_owned(), pbx: pbx.to_owned() });
         let mut spoken = Spoken(Narrator::new(call, Timestamp::from_unix_millis(1_772_357_400_125)));
-        self.happens(&mut spoken, CallStarted { analysed: true }.into());
+        self.happens(&mut spoken, CallStarted { analysed: true, signalling: None }.into());
         spoken
     }
 

@@ -118,7 +118,7 @@ fn ended() -> CallEnded {
 fn what_is_selected_is_told_and_the_last_word_said_to_be_the_last() {
     let mut desk = Desk::new("info = true");
     let mut call = desk.call(1, "office");
-    assert!(desk.happens(&mut call, CallStarted { analysed: true }).is_empty());
+    assert!(desk.happens(&mut call, CallStarted { analysed: true, signalling: None }).is_empty());
     assert_eq!(desk.happens(&mut call, alert()), ["ni call-1 affect.alert Affect"]);
     // The call book has forgotten the call by the time its end is sent.
     desk.alive.lock().unwrap().clear();
@@ -144,7 +144,7 @@ fn calls_of_other_pbxs_are_none_of_its_business() {
 fn an_objection_is_passed_on_before_it_is_told() {
     let mut desk = Desk::new("");
     let mut call = desk.call(1, "office");
-    desk.happens(&mut call, CallStarted { analysed: true });
+    desk.happens(&mut call, CallStarted { analysed: true, signalling: None });
     let told = desk.happens(&mut call, consent("opted-out", true));
     assert_eq!(told, ["withdraw call-1", "n call-1 consent.changed Plain"]);
     assert_eq!(desk.happens(&mut call, consent("given", false)), ["n call-1 consent.changed Plain"]);
@@ -158,7 +158,7 @@ fn an_objection_may_be_among_what_was_lost() {
     // The queue holds 64.
     desk.bus.publish(call.tell(Duration::ZERO, consent("opted-out", true)));
     for _ in 0..63 {
-        desk.bus.publish(other.tell(Duration::ZERO, CallStarted { analysed: true }));
+        desk.bus.publish(other.tell(Duration::ZERO, CallStarted { analysed: true, signalling: None }));
     }
     let mut told = desk.happens(&mut other, alert());
     assert_eq!(told.pop().unwrap(), "n call-2 affect.alert Affect");
@@ -179,7 +179,7 @@ fn emotionml_has_words_for_feelings_only() {
 fn calls_that_vanish_are_ended() {
     let mut desk = Desk::new("");
     let mut call = desk.call(1, "office");
-    desk.happens(&mut call, CallStarted { analysed: true });
+    desk.happens(&mut call, CallStarted { analysed: true, signalling: None });
     desk.clerk.sweep();
     assert!(desk.notes.taken().is_empty());
     desk.alive.lock().unwrap().clear();
@@ -187,7 +187,7 @@ fn calls_that_vanish_are_ended() {
     assert_eq!(desk.notes.taken(), ["end call-1"]);
     // Another PBX has answered, but that event was lost.
     let mut call = desk.call(2, "office");
-    desk.happens(&mut call, CallStarted { analysed: true });
+    desk.happens(&mut call, CallStarted { analysed: true, signalling: None });
     desk.call(2, "elsewhere");
     desk.clerk.sweep();
     assert_eq!(desk.notes.taken(), ["end call-2"]);

@@ -83,7 +83,7 @@ impl Sidetone {
         drop(alive);
         let narrator = Narrator::new(call, Timestamp::from_unix_millis(BEGAN));
         let mut call = Call { narrator, bus: self.bus.clone(), alive: Arc::clone(&self.alive) };
-        call.happens(CallStarted { analysed: true });
+        call.happens(CallStarted { analysed: true, signalling: None });
         call
     }
 

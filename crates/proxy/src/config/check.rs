@@ -1,5 +1,6 @@
 //! Faults of a configuration that parses, as far as its own text shows them.
 
+mod keys;
 mod links;
 mod names;
 mod peers;
@@ -98,6 +99,7 @@ pub fn check(config: &Config) -> Vec<Fault> {
     links::check(config, &mut faults);
     sockets::check(config, &mut faults);
     tls::check(config, &mut faults);
+    keys::check(config, &mut faults);
     faults
 }
 

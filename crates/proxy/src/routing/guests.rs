@@ -24,27 +24,30 @@ struct Known {
 #[derive(Debug)]
 struct Guest {
     peer: PeerName,
+    /// Our end of the connection.
+    local: SocketAddr,
     open: bool,
 }
 
 impl Guests {
-    /// The peer of the client at that address, by its connection.
+    /// The peer of the client at that address, by its connection, and whether that is open still.
     #[must_use]
-    pub fn peer(&self, at: SocketAddr) -> Option<PeerName> {
+    pub fn peer(&self, at: SocketAddr) -> Option<(PeerName, bool)> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.guests.get(&at).map(|guest| guest.peer.clone())
+        known.guests.get(&at).map(|guest| (guest.peer.clone(), guest.open))
     }
 
-    /// A client has connected, and is that peer.
-    pub fn came(&self, at: SocketAddr, peer: PeerName) {
+    /// A client has connected from `at` to `local`, and is that peer.
+    pub fn came(&self, (local, at): (SocketAddr, SocketAddr), peer: PeerName) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        known.guests.insert(at, Guest { peer, open: true });
+        known.guests.insert(at, Guest { peer, local, open: true });
     }
 
-    /// A client's connection is closed.
-    pub fn left(&self, at: SocketAddr) {
+    /// A client's connection is closed. One that never was a guest's says nothing of another from the same address.
+    pub fn left(&self, (local, at): (SocketAddr, SocketAddr)) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(guest) = known.guests.get_mut(&at).filter(|guest| guest.open) else { return };
+        let guest = known.guests.get_mut(&at).filter(|guest| guest.open && guest.local == local);
+        let Some(guest) = guest else { return };
         guest.open = false;
         known.gone.push_back(at);
         if known.gone.len() > MOST_GONE
@@ -69,16 +72,18 @@ mod tests {
     #[test]
     fn who_has_left_is_known_until_many_others_have() {
         let guests = Guests::default();
-        let peer: PeerName = (Side::Trunk, "agents".into());
+        let (here, peer): (_, PeerName) = (at(1 << 30), (Side::Trunk, "agents".into()));
         for number in 0..20_000 {
-            guests.came(at(number), peer.clone());
+            guests.came((here, at(number)), peer.clone());
             if number > 0 {
-                guests.left(at(number));
+                guests.left((here, at(number)));
             }
         }
-        assert_eq!(guests.peer(at(19_999)), Some(peer.clone()));
+        assert_eq!(guests.peer(at(19_999)), Some((peer.clone(), false)));
         assert_eq!(guests.peer(at(1)), None);
-        assert_eq!(guests.peer(at(0)), Some(peer), "the connection is open");
+        // A connection to another of our sockets, which was refused.
+        guests.left((at(1), at(0)));
+        assert_eq!(guests.peer(at(0)), Some((peer, true)), "the connection is open");
         assert!(guests.0.read().unwrap().guests.len() <= MOST_GONE + 1);
     }
 }

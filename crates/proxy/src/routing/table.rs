@@ -107,10 +107,16 @@ impl Table {
         self.side(peer.side).get(peer.index).filter(|_| peer.generation == self.generation)
     }
 
-    /// The peer that a source belongs to: by its connection, if that says so, else by its address.
+    /// The peer that a source belongs to: by its connection, if that says so, else by its address. A connection of the
+    /// past says so where nothing else does: behind a NAT the address may be another client's by now.
     #[must_use]
     pub fn who(&self, source: SocketAddr) -> Option<PeerRef> {
-        self.guests.peer(source).and_then(|peer| self.by_name(&peer)).or_else(|| self.by_address(source))
+        let guest = self.guests.peer(source);
+        let named = |open: bool| {
+            let known = guest.as_ref().filter(|(_, is_open)| *is_open == open);
+            known.and_then(|(peer, _)| self.by_name(peer))
+        };
+        named(true).or_else(|| self.by_address(source)).or_else(|| named(false))
     }
 
     /// The peer of that name.
@@ -398,8 +404,16 @@ mod tests {
         assert_eq!(who(browser).as_deref(), Some("a"));
         let peer = table.at_socket("wss:127.0.0.1:8443".parse().unwrap()).unwrap();
         assert!(table.at_socket("tls:127.0.0.1:8443".parse().unwrap()).is_none());
-        table.guests.came(browser, (peer.side, table.name(peer).into()));
+        let here = "127.0.0.1:8443".parse().unwrap();
+        table.guests.came((here, browser), (peer.side, table.name(peer).into()));
         assert_eq!(who(browser).as_deref(), Some("t"));
+        table.guests.left((here, browser));
+        assert_eq!(who(browser).as_deref(), Some("a"), "the port is another's by now");
+        let elsewhere = "203.0.113.7:50000".parse().unwrap();
+        table.guests.came((here, elsewhere), (peer.side, table.name(peer).into()));
+        table.guests.left((here, elsewhere));
+        assert_eq!(who(elsewhere).as_deref(), Some("t"), "its dialogs go on");
+        table.guests.came((here, browser), (peer.side, table.name(peer).into()));
         assert_eq!(table.by_address(browser).map(|peer| table.name(peer)), Some("a"));
     }
 

@@ -390,8 +390,8 @@ impl Signalling {
     }
 }
 
-/// Whether a connection is the one for a destination. By an alias, its peer's certificate has to speak for whoever is
-/// meant (RFC 5923 §8.3).
+/// Whether a connection is the one for a destination. By an alias, or where it has come from a configured host's own
+/// address, its client's certificate has to speak for whoever is meant (RFC 5923 §8.3).
 fn is_meant(core: &Core, to: &Destination, found: &Found) -> bool {
     if found.connection.transport != to.transport {
         return false;
@@ -400,7 +400,9 @@ fn is_meant(core: &Core, to: &Destination, found: &Found) -> bool {
         let secured = found.connection.secured.get();
         secured.is_some_and(|secured| secured.speaks_for(&identity))
     };
-    !found.by_alias || core.identity(to.remote).is_some_and(speaks_for)
+    let claims = found.by_alias
+        || to.transport.is_secure() && found.connection.is_accepted() && core.is_host(to.remote);
+    !claims || core.identity(to.remote).is_some_and(speaks_for)
 }
 
 /// The address at which the sender of a request says that it is to be reached by this connection (RFC 5923 §5): the

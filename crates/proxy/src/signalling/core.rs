@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sidetone_call::{CallKey, Cause, Side};
+use sidetone_events::Tls;
 use sidetone_sip::anchor::{Anchor, CallFact};
 use sidetone_sip::framing::FrameFlaw;
 use sidetone_sip::notification::{InfoFilter, Notifier};
@@ -523,8 +524,9 @@ impl Core {
         reject(503, refused.reason(), Some(self.admission.retry_after()))
     }
 
-    /// Passes facts about calls from the messages just handled on to the call book.
-    pub(super) fn settle(&mut self, now: Duration) {
+    /// Passes facts about calls from the messages just handled on to the call book, with what TLS has agreed on for
+    /// their connections.
+    pub(super) fn settle(&mut self, now: Duration, tls: impl Fn(&Flow) -> Option<Tls>) {
         while let Some(lost) = self.proxy.poll_dropped() {
             self.tell_dropped(now, lost);
         }
@@ -532,8 +534,8 @@ impl Core {
         while let Some(fact) = anchor.poll_fact() {
             match &fact {
                 CallFact::Started { key, call_id, source, .. } => {
-                    if !self.emergencies.begun(*key, call_id, *source)
-                        && let Some(peer) = self.table.who(*source)
+                    if !self.emergencies.begun(*key, call_id, source.remote)
+                        && let Some(peer) = self.table.who(source.remote)
                     {
                         self.shares.begun(*key, (peer.side, self.table.name(peer).into()));
                     }
@@ -545,7 +547,7 @@ impl Core {
                 _ => {}
             }
             if let CallFact::Answered { key, by, .. } = fact
-                && let Some(peer) = self.table.who(by)
+                && let Some(peer) = self.table.who(by.remote)
             {
                 self.calls.answered_by(key, peer.side, self.table.name(peer));
             }
@@ -557,7 +559,11 @@ impl Core {
             if let CallFact::Ended { key, .. } = fact {
                 self.asked.remove(&key);
             }
-            self.calls.fact(fact);
+            let tls = match &fact {
+                CallFact::Started { source: flow, .. } | CallFact::Answered { by: flow, .. } => tls(flow),
+                _ => None,
+            };
+            self.calls.fact(fact, tls);
         }
         for change in anchor.media().take_changes() {
             self.calls.plan(now, change);

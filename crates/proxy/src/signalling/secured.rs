@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use rustls::{CommonState, HandshakeKind, ProtocolVersion};
+use sidetone_events::{Tls, TlsVersion};
 use sidetone_sip::Transport;
 use sidetone_sip::websocket::Refusal;
 use tokio::net::TcpStream;
@@ -18,10 +19,10 @@ use crate::tls::{Failure, identities, identity};
 /// What TLS has agreed on for a connection, and whom the peer's certificate names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Secured {
-    /// `1.2` or `1.3`.
-    pub version: &'static str,
+    /// The version of the protocol.
+    pub version: TlsVersion,
     /// The cipher suite, by its name in IANA's registry.
-    pub cipher: &'static str,
+    pub cipher: String,
     /// The SIP domains that the peer's certificate speaks for; `None` if it has shown no certificate.
     pub names: Option<Vec<String>>,
 }
@@ -32,13 +33,19 @@ impl Secured {
         self.names.iter().flatten().any(|name| name.eq_ignore_ascii_case(domain))
     }
 
+    /// The same for events and views of calls.
+    pub(super) fn tls(&self) -> Tls {
+        Tls { version: self.version, cipher: self.cipher.clone() }
+    }
+
     fn of(state: &CommonState) -> Self {
         let version = match state.protocol_version() {
-            Some(ProtocolVersion::TLSv1_3) => "1.3",
-            _ => "1.2",
+            Some(ProtocolVersion::TLSv1_3) => TlsVersion::V1_3,
+            _ => TlsVersion::V1_2,
         };
-        let cipher =
-            state.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or_default();
+        let cipher = state.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
+        // rustls marks the suites of TLS 1.3, which IANA does not.
+        let cipher = cipher.unwrap_or_default().replacen("TLS13_", "TLS_", 1);
         let names = state.peer_certificates().and_then(|chain| chain.first()).map(identities);
         Self { version, cipher, names }
     }
@@ -96,7 +103,7 @@ impl Handshakes {
 
     fn done(&self, role: Role, secured: &Secured, state: &CommonState) {
         let of = self.of(role);
-        let version = if secured.version == "1.3" { &of.tls13 } else { &of.tls12 };
+        let version = if secured.version == TlsVersion::V1_3 { &of.tls13 } else { &of.tls12 };
         version.fetch_add(1, Relaxed);
         if state.handshake_kind() == Some(HandshakeKind::Resumed) {
             of.resumed.fetch_add(1, Relaxed);

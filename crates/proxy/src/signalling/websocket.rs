@@ -33,6 +33,8 @@ use super::streams::{
 const PING: Duration = Duration::from_secs(25);
 /// How often a message that is coming in is looked at.
 const LOOK: Duration = Duration::from_secs(5);
+/// The bytes of a control frame, and of the header of what may come behind it (RFC 6455 §5.5).
+const LONGEST_CONTROL: u64 = 160;
 
 type Socket<S> = WebSocketStream<Metered<S>>;
 
@@ -150,11 +152,15 @@ impl Signalling {
         flow: &Flow,
         own: &Connection,
     ) -> Ended {
+        let mut underway = Underway::default();
         loop {
-            let message = match next(source, read).await {
+            let message = match next(source, read, &mut underway).await {
                 Ok(Message::Text(text)) => Bytes::from(text),
                 Ok(Message::Binary(bytes)) => bytes,
-                Ok(_) => continue,
+                Ok(_) => {
+                    underway.interrupted(read.load(Relaxed));
+                    continue;
+                }
                 Err(ended) => {
                     let lost = match ended {
                         Ended::Slow => Some(DropReason::Unfinished),
@@ -169,6 +175,7 @@ impl Signalling {
                     return ended;
                 }
             };
+            underway = Underway { start: read.load(Relaxed), begun: None };
             // A keep-alive of RFC 5626 §3.5.1, as some libraries send it here too.
             if message.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
                 if message.len() >= 4 && !own.push(PONG) {
@@ -181,13 +188,31 @@ impl Signalling {
     }
 }
 
+/// A message that has begun to arrive, as far as can be told from without.
+#[derive(Debug, Default)]
+struct Underway {
+    /// Bytes read when the last one was whole.
+    start: u64,
+    /// Since when there are more.
+    begun: Option<Instant>,
+}
+
+impl Underway {
+    /// A control frame has come. Within a message it gives that no more time; alone it was what there was to read.
+    fn interrupted(&mut self, read: u64) {
+        if read.saturating_sub(self.start) <= LONGEST_CONTROL {
+            *self = Self { start: read, begun: None };
+        }
+    }
+}
+
 /// The next WebSocket message.
 async fn next<S: AsyncRead + AsyncWrite + Unpin>(
     source: &mut SplitStream<&mut Socket<S>>,
     read: &AtomicU64,
+    underway: &mut Underway,
 ) -> Result<Message, Ended> {
-    let (start, since) = (read.load(Relaxed), Instant::now());
-    let mut begun: Option<Instant> = None;
+    let since = Instant::now();
     let mut looks = interval_at(since + LOOK, LOOK);
     loop {
         tokio::select! {
@@ -199,13 +224,13 @@ async fn next<S: AsyncRead + AsyncWrite + Unpin>(
                 Some(Err(_)) => Err(Ended::Closed),
             },
             _ = looks.tick() => {
-                if read.load(Relaxed) > start {
-                    begun.get_or_insert_with(Instant::now);
+                if read.load(Relaxed) > underway.start {
+                    underway.begun.get_or_insert_with(Instant::now);
                 }
-                if begun.is_some_and(|begun| begun.elapsed() >= MESSAGE_PATIENCE) {
+                if underway.begun.is_some_and(|begun| begun.elapsed() >= MESSAGE_PATIENCE) {
                     return Err(Ended::Slow);
                 }
-                if begun.is_none() && since.elapsed() >= IDLE {
+                if underway.begun.is_none() && since.elapsed() >= IDLE {
                     return Err(Ended::Closed);
                 }
             }
@@ -284,4 +309,20 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin>(
     let read = Arc::new(AtomicU64::new(0));
     let stream = Metered { stream, read: Arc::clone(&read) };
     Ok((WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(config)).await, read))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_control_frame_gives_a_message_no_more_time() {
+        let begun = Some(Instant::now());
+        let mut within = Underway { start: 10, begun };
+        within.interrupted(60_000);
+        assert_eq!((within.start, within.begun), (10, begun));
+        let mut alone = Underway { start: 10, begun };
+        alone.interrupted(16);
+        assert_eq!((alone.start, alone.begun), (16, None));
+    }
 }

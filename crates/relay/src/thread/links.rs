@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sidetone_call::Side;
 use sidetone_handshake::Fact;
@@ -12,40 +12,56 @@ use crate::handshakes::{Handshakes, Leg, Message};
 use crate::link::{Task, Unchecked};
 use crate::relay::Component;
 
+/// When a packet came: on the process's clock, and on the one that sessions go by.
+#[derive(Clone, Copy)]
+pub(super) struct Came {
+    pub(super) now: Duration,
+    pub(super) instant: Instant,
+}
+
 /// Takes a packet that is no media: on a leg that awaits or has the keys of a handshake it may lead there. Anything
-/// else did not open.
+/// else did not open. Whether the party can be reached now, and could not before.
 pub(super) fn negotiate(
     stream: &mut Stream,
     port: &Port,
-    now: Instant,
+    Came { now, instant }: Came,
     from: SocketAddr,
     packet: &[u8],
     handshakes: Option<&Handshakes>,
     batch: &mut Batch,
-) {
+) -> bool {
     let (Component::Rtp, Some(link)) = (port.component, stream.relay.link(port.side)) else {
         batch.unauthentic += 1;
-        return;
+        return false;
     };
     let number = link.number();
     let leg = Leg { call: stream.call, stream: stream.index, side: port.side, number };
-    match link.receive(now, from, packet) {
+    match link.receive(instant, from, packet) {
         Task::Answer(answer, fact) => {
             batch.checks += 1;
             if !answer.is_empty() && port.socket.send_to(answer, from).is_err() {
                 batch.send_errors += 1;
             }
-            if let Some(Fact::Nominated(at)) = fact {
-                stream.relay.settle(port.side, at);
-                if let Some(handshakes) = handshakes {
-                    handshakes.tell(Message::Aim(leg, at));
+            match fact {
+                // Whoever may nominate may do so again and again; what that costs has an end.
+                Some(Fact::Nominated(_)) if !may_pass(stream, port.side, instant) => {
+                    batch.rejected += 1;
+                    return false;
                 }
+                Some(Fact::Nominated(at)) => {
+                    stream.relay.settle(now, port.side, at);
+                    if let Some(handshakes) = handshakes {
+                        handshakes.tell(Message::Aim(leg, at));
+                    }
+                }
+                Some(Fact::Resumed(_)) => stream.relay.lapse(now, port.side, false),
+                Some(Fact::Lapsed(_)) | None => return false,
             }
+            return true;
         }
         Task::Shake(checked) => {
             let permitted = checked != Err(Unchecked) || stream.relay.permits(port.side, from);
-            let may_pass = permitted && stream.relay.link(port.side).is_some_and(|link| link.may_pass(now));
-            if !may_pass {
+            if !permitted || !may_pass(stream, port.side, instant) {
                 batch.rejected += 1;
             } else if let Some(handshakes) = handshakes {
                 handshakes.pass(leg, from, packet);
@@ -53,6 +69,11 @@ pub(super) fn negotiate(
         }
         Task::Drop => batch.unauthentic += 1,
     }
+    false
+}
+
+fn may_pass(stream: &mut Stream, side: Side, instant: Instant) -> bool {
+    stream.relay.link(side).is_some_and(|link| link.may_pass(instant))
 }
 
 impl RelayThread {
@@ -80,13 +101,15 @@ impl RelayThread {
         }
     }
 
-    /// Notices parties whose checks have stopped.
-    pub(super) fn look_after_links(&mut self) {
-        let now = Instant::now();
+    /// Once a second: keys of old come to their end, and parties whose checks have stopped are sent nothing more.
+    pub(super) fn look_after_links(&mut self, now: Duration) {
+        let instant = self.epoch + now;
         for (_, stream) in &mut self.streams {
+            stream.relay.age();
             for side in [Side::Trunk, Side::Pbx] {
-                if let Some(Fact::Lapsed(_)) = stream.relay.link(side).and_then(|link| link.tick(now)) {
+                if let Some(Fact::Lapsed(_)) = stream.relay.link(side).and_then(|link| link.tick(instant)) {
                     self.totals.lapsed.fetch_add(1, Relaxed);
+                    stream.relay.lapse(now, side, true);
                 }
             }
         }

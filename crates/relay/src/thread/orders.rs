@@ -143,8 +143,10 @@ impl RelayThread {
                 Ok(Command::Handshakes(handshakes)) => self.handshakes = Some(handshakes),
                 Ok(Command::Send { leg, to, bytes }) => self.send(leg, to, &bytes),
                 Ok(Command::Keyed { leg, change }) => {
-                    if let Some((_, stream)) = self.stream(leg.call, leg.stream) {
-                        stream.relay.keyed(leg.side, leg.number, *change);
+                    let now = self.epoch.elapsed();
+                    if let Some((number, stream)) = self.stream(leg.call, leg.stream) {
+                        stream.relay.keyed(now, leg.side, leg.number, *change);
+                        self.note_due(number);
                     }
                 }
                 Ok(Command::Close { call }) => self.close(call),

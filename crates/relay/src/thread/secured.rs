@@ -255,3 +255,42 @@ fn roll_over_counter_at_hold() {
     assert_eq!(carrier.opened(back), rtp(2), "roll-over counter 1 on both ways");
     assert_eq!(pass_back(&mut desk, &rtp(2)), None, "a number that has left does not leave again");
 }
+
+/// A party may ask for a new key as often as it likes; what it makes us hold has an end.
+#[test]
+fn endless_key_changes_fill_no_memory() {
+    let suite = Suite::AeadAes128Gcm;
+    let (mut desk, mut keyring) = (Desk::new(16), Keyring::default());
+    for n in 0..100_u8 {
+        agree(&desk, &mut keyring, keys(suite, 2 * n, 2 * n + 1));
+        desk.turn();
+    }
+    let mut carrier = Carrier::new(suite, 198, 199);
+    assert_eq!(pass(&mut desk, &carrier.sealed(&rtp(1))), Some(rtp(1)));
+    let back = pass_back(&mut desk, &rtp(1)).unwrap();
+    assert_eq!(carrier.opened(back), rtp(1));
+    let stream = desk.thread.streams.iter().next().unwrap().1;
+    let held = stream.relay.contexts_held(sidetone_call::Side::Trunk);
+    assert!(held.0 <= 32 && held.1 <= 32, "contexts of the party's keys and of ours: {held:?}");
+    assert!(keyring.keys_held() <= 48, "{}", keyring.keys_held());
+}
+
+/// The party has another key by now, and is silent with it: the old one opens nothing for ever.
+#[test]
+fn an_old_key_comes_to_its_end_though_the_new_one_is_silent() {
+    let suite = Suite::AesCm128Sha1_80;
+    let (mut desk, mut keyring) = (Desk::new(16), Keyring::default());
+    agree(&desk, &mut keyring, keys(suite, 1, 2));
+    let mut old = Carrier::new(suite, 1, 2);
+    assert_eq!(pass(&mut desk, &old.sealed(&rtp(1))), Some(rtp(1)));
+    agree(&desk, &mut keyring, keys(suite, 3, 4));
+    assert_eq!(pass(&mut desk, &old.sealed(&rtp(2))), Some(rtp(2)), "under way");
+    for _ in 0..9 {
+        desk.thread.look_after_links(Duration::ZERO);
+    }
+    assert_eq!(pass(&mut desk, &old.sealed(&rtp(3))), Some(rtp(3)));
+    desk.thread.look_after_links(Duration::ZERO);
+    assert_eq!(pass(&mut desk, &old.sealed(&rtp(4))), None);
+    let mut new = Carrier::new(suite, 3, 4);
+    assert_eq!(pass(&mut desk, &new.sealed(&rtp(5))), Some(rtp(5)));
+}

@@ -15,6 +15,7 @@ use super::*;
 use crate::handshakes::{HandshakeTotals, Leg, Message};
 use crate::protection::{Change, Keyring, Shake};
 use crate::shaking::HandshakeThread;
+use crate::voiceover::{PlayId, Playing};
 
 const OURS: &str = "OURSfrag";
 const PASSWORD: &str = "a-password-of-24-signs--";
@@ -181,6 +182,21 @@ impl Hall {
         let came = pass_back(&mut self.desk, &packet).expect("a packet back");
         assert_ne!(came, packet, "protected on its way");
         assert_eq!(party.opened(came), packet);
+    }
+
+    /// Hears as [`Self::hear`] does, once the keys have been ordered by the thread that has them: until then packets
+    /// are of those before.
+    fn hear_in_time(&mut self, party: &mut Party, first: u16) {
+        let mut heard = false;
+        for number in first..first + 1_000 {
+            let mut came = pass_back(&mut self.desk, &rtp(number)).expect("a packet back");
+            heard = party.inbound.as_mut().unwrap().unprotect(&mut came).is_ok();
+            if heard {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        assert!(heard, "its keys are never back");
     }
 
     fn streams(&self) -> crate::report::StreamReport {
@@ -371,10 +387,8 @@ fn a_fork_that_is_come_back_to_has_its_keys_still() {
     hall.speak(&mut second, 100);
     hall.theirs = a;
     hall.agree(false, None);
-    // Its keys are ordered by the thread that has them: one order more.
-    hall.desk.turn();
+    hall.hear_in_time(&mut first, 51);
     hall.speak(&mut first, 2);
-    hall.hear(&mut first, 51);
     assert_eq!(hall.totals().begun.load(Relaxed), 2);
 }
 
@@ -468,4 +482,100 @@ fn checks_on_a_plain_leg_are_no_business_of_ours() {
     hall.desk.turn();
     assert_eq!(came(&hall.desk.carrier), None);
     assert_eq!(hall.desk.totals.checks.load(Relaxed), 0);
+}
+
+/// An announcement that comes with Sidetone, in µ-law.
+fn notice() -> sidetone_announce::Playback {
+    let library =
+        sidetone_announce::Library::load(&sidetone_announce::Announcements::default(), "en").unwrap();
+    let found = library.find("notice", Some("en")).unwrap();
+    let voices = library.voices(&found.clip, [(0, sidetone_codec::Codec::Pcmu)], 20);
+    sidetone_announce::Playback::new(voices, sidetone_announce::Mode::Replace).unwrap().unwrap()
+}
+
+impl Hall {
+    fn announce(&mut self) {
+        let (id, playback) = (PlayId(1), Box::new(notice()));
+        self.desk.orders.give(Command::Play { call: CALL, stream: 0, toward: Side::Trunk, id, playback });
+        self.desk.turn();
+    }
+
+    /// What was told of the announcement since the last time.
+    fn told(&mut self) -> Vec<Playing> {
+        let told = std::iter::from_fn(|| self.desk.told.try_recv().ok());
+        told.filter_map(|notice| match notice {
+            Notice::Playing(_, _, _, playing) => Some(playing),
+            _ => None,
+        })
+        .collect()
+    }
+
+    /// Turns until the announcement has begun and a packet of it is there; gives that, opened. The first may have come
+    /// while hands were still being shaken.
+    fn begun(&mut self, party: &mut Party) -> Vec<u8> {
+        let mut begun = false;
+        for _ in 0..200 {
+            self.desk.turn();
+            begun |= self.told().contains(&Playing::Began);
+            if let Some(packet) = came(&self.desk.carrier).filter(|_| begun) {
+                return party.opened(packet);
+            }
+        }
+        panic!("it never begins");
+    }
+}
+
+/// Who is to be told that a machine listens is told all of it: nothing is spoken before there are keys.
+#[test]
+fn an_announcement_waits_for_the_keys() {
+    let mut hall = Hall::new();
+    hall.agree(false, None);
+    hall.announce();
+    hall.desk.pbx.send_to(&rtp(1), hall.desk.exit).unwrap();
+    hall.desk.turn();
+    assert_eq!((hall.told(), came(&hall.desk.carrier)), (Vec::new(), None));
+    let mut party = Party::new(&hall, Role::Client);
+    party.dtls.aim(Instant::now(), hall.desk.entrance);
+    hall.shake(&mut party, 1);
+    let spoken = hall.begun(&mut party);
+    assert_eq!((spoken.len(), spoken[1] & 0x7f), (172, 0), "{spoken:?}");
+    assert_eq!(hall.desk.totals.unprotected.load(Relaxed), 1, "the PBX's packet, none of ours");
+}
+
+#[test]
+fn an_announcement_waits_for_ice() {
+    let mut hall = Hall::new();
+    hall.agree(false, Some(ice(OURS)));
+    hall.announce();
+    let mut party = Party::new(&hall, Role::Client);
+    party.socket.send_to(&check(OURS, true), hall.desk.entrance).unwrap();
+    hall.desk.turn();
+    assert!(came(&hall.desk.carrier).is_some(), "an answer");
+    party.dtls.aim(Instant::now(), hall.desk.entrance);
+    hall.shake(&mut party, 1);
+    hall.begun(&mut party);
+}
+
+/// RFC 7675 §5.1: whoever stops to check is sent nothing more, until a check comes again.
+#[test]
+fn whose_checks_have_stopped_is_sent_nothing() {
+    let mut hall = Hall::new();
+    hall.agree(false, Some(ice(OURS)));
+    let mut party = Party::new(&hall, Role::Client);
+    party.socket.send_to(&check(OURS, true), hall.desk.entrance).unwrap();
+    hall.desk.turn();
+    assert!(came(&hall.desk.carrier).is_some(), "an answer");
+    party.dtls.aim(Instant::now(), hall.desk.entrance);
+    hall.shake(&mut party, 1);
+    hall.hear(&mut party, 1);
+    let now = hall.desk.thread.epoch.elapsed();
+    hall.desk.thread.look_after_links(now + Duration::from_secs(29));
+    hall.hear(&mut party, 2);
+    hall.desk.thread.look_after_links(now + Duration::from_secs(31));
+    assert_eq!(pass_back(&mut hall.desk, &rtp(3)), None);
+    assert_eq!(hall.desk.totals.lapsed.load(Relaxed), 1);
+    party.socket.send_to(&check(OURS, false), hall.desk.entrance).unwrap();
+    hall.desk.turn();
+    assert!(came(&hall.desk.carrier).is_some(), "an answer");
+    hall.hear(&mut party, 4);
 }

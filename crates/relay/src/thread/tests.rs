@@ -54,7 +54,7 @@ pub(super) fn plan(carrier: &StdSocket, pbx: &StdSocket) -> StreamPlan {
 pub(super) struct Desk {
     pub(super) thread: RelayThread,
     pub(super) orders: Arc<Orders>,
-    told: mpsc::Receiver<Notice>,
+    pub(super) told: mpsc::Receiver<Notice>,
     left: Receiver<Left>,
     pub(super) totals: Arc<RelayTotals>,
     events: Events,

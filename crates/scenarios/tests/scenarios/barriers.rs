@@ -106,6 +106,8 @@ fn no_page_of_a_busy_day_has_a_barrier() {
     sit(&mut seat, &demo.director);
     found.at(&mut seat, "/figures");
     found.none();
+    // Stopped in mid-call it would say that the call was not heard to its end.
+    demo.call_over();
     demo.stop();
 }
 

@@ -40,6 +40,7 @@ mod late_sender;
 mod odd_sdp;
 mod other_media;
 mod other_methods;
+mod phone;
 mod prack;
 mod practice;
 mod refusals;

@@ -1,18 +1,21 @@
 //! SRTP that ends here, between real softphones: heard on both sides, listened to, announced into, counted.
 
 use serde_json::Value;
+use sidetone_scenarios::asterisk::Asterisk;
 use sidetone_scenarios::baresip::{Baresip, Codec};
 use sidetone_scenarios::net::{Net, host};
 use sidetone_scenarios::sidetone::{Setup, Sidetone, of_kind};
 use sidetone_scenarios::until;
 
+use super::tls::Keys;
+
 /// Sidetone with these policies, a phone at the carrier and one in place of the PBX. `;mediaenc=…` is baresip's word
 /// for how it protects its media.
 struct Phones {
-    net: Net,
     sidetone: Sidetone,
     carrier: Baresip,
     pbx: Baresip,
+    net: Net,
 }
 
 fn phones(trunk: (&str, &str), pbx: (&str, &str), codec: Codec) -> Phones {
@@ -40,14 +43,7 @@ impl Phones {
 
     /// The call's stream, as `sidetone call` shows it.
     fn counts(&self) -> Value {
-        let events = self.sidetone.events();
-        let id = events.first().and_then(|event| event["call"]["id"].as_str()).unwrap();
-        let shown = self.sidetone.command(&["call", id, "--json"]);
-        let call: Value = serde_json::from_str(&shown).unwrap();
-        let stream =
-            if call["streams"].is_null() { &call["call"]["streams"][0] } else { &call["streams"][0] };
-        assert!(stream["customer"].is_object(), "{shown}");
-        stream.clone()
+        counts(&self.sidetone)
     }
 
     /// The protection of the customer's and of the agent's packets.
@@ -61,6 +57,16 @@ impl Phones {
         self.carrier.wait_event("CALL_CLOSED");
         self.sidetone.finish()
     }
+}
+
+fn counts(sidetone: &Sidetone) -> Value {
+    let events = sidetone.events();
+    let id = events.first().and_then(|event| event["call"]["id"].as_str()).unwrap();
+    let shown = sidetone.command(&["call", id, "--json"]);
+    let call: Value = serde_json::from_str(&shown).unwrap();
+    let stream = if call["streams"].is_null() { &call["call"]["streams"][0] } else { &call["streams"][0] };
+    assert!(stream["customer"].is_object(), "{shown}");
+    stream.clone()
 }
 
 #[test]
@@ -162,6 +168,87 @@ fn keys_show_nowhere() {
     }
     let events = phones.finish();
     assert!(!serde_json::to_string(&events).unwrap().contains("inline:"));
+}
+
+/// The carrier's phone calls an echo at Asterisk, which takes SRTP alone: Asterisk answers, and is heard.
+#[test]
+fn asterisk_answers_with_keys_in_sdp() {
+    let net = Net::lease();
+    let (sidetone, mut ada) = beside_asterisk(&net, "require");
+    let dialplan = "[from-carrier]\nexten => 600,1,Answer()\n same => n,Echo()\n";
+    let _asterisk = Asterisk::start_with_sdes(net.v4(host::PBX), sidetone.sip(), dialplan);
+    ada.command("dial", &format!("sip:600@{}", net.v4(host::SIDETONE)));
+    heard_through_asterisk(sidetone, ada);
+}
+
+/// Asterisk calls the carrier's phone: Asterisk offers.
+#[test]
+fn asterisk_offers_keys_in_sdp() {
+    let net = Net::lease();
+    let (sidetone, ada) = beside_asterisk(&net, "terminate");
+    let asterisk = Asterisk::start_with_sdes(net.v4(host::PBX), sidetone.sip(), "");
+    let _ = asterisk.ask("channel originate PJSIP/ada@sidetone application Echo");
+    heard_through_asterisk(sidetone, ada);
+}
+
+fn beside_asterisk(net: &Net, pbx: &str) -> (Sidetone, Baresip) {
+    let mut setup = Setup::for_softphones(net);
+    setup.media.push_str(&format!("[media.security]\ntrunk = \"plain\"\npbx = {pbx:?}\n"));
+    let own = net.v4(host::TRUNK);
+    let sidetone = Sidetone::start(net, &setup);
+    let ada = Baresip::start(own, &format!("ada@{own}"), ";regint=0;answermode=auto", Codec::Pcmu, 1.0);
+    (sidetone, ada)
+}
+
+fn heard_through_asterisk(sidetone: Sidetone, mut ada: Baresip) {
+    ada.wait_event("CALL_ESTABLISHED");
+    ada.wait_until_hears("the echo", ada.played());
+    let counts = counts(&sidetone);
+    assert_eq!(counts["customer"]["security"], "none", "{counts}");
+    let suite = counts["agent"]["security"].as_str().unwrap();
+    assert!(suite.starts_with("AES_CM_128_HMAC_SHA1"), "{suite}");
+    assert_eq!(
+        (&counts["agent"]["replayed"], &counts["agent"]["unauthentic"]),
+        (&0.into(), &0.into()),
+        "{counts}"
+    );
+    ada.command("hangup", "");
+    ada.wait_event("CALL_CLOSED");
+    sidetone.finish();
+}
+
+/// A softphone's SIP by TLS, and under it the keys of its media, as RFC 4568 wants them carried. The PBX hangs up: its
+/// BYE goes to the phone on the connection that the phone has made.
+#[test]
+fn a_softphone_by_tls_and_srtp() {
+    let net = Net::lease();
+    let keys = Keys::new(&net);
+    let mut setup = Setup::for_softphones(&net);
+    setup.media.push_str("[media.security]\ntrunk = \"require\"\npbx = \"plain\"\n");
+    let secure = net.at(host::SIDETONE, 5061);
+    setup.listen.push(format!("tls:{secure}"));
+    setup.sip = keys.sip("");
+    // It binds its connections to no address.
+    setup.allow_trunk.push("127.0.0.1".to_owned());
+    let sidetone = Sidetone::start(&net, &setup);
+    let (ada, bob) = (net.v4(host::TRUNK), net.v4(host::PBX));
+    let account = ";regint=0;mediaenc=srtp-mand";
+    let user = format!("ada@{ada};transport=tls");
+    let carrier = Baresip::start_by_tls(ada, &user, account, 1.0, keys.authority.file());
+    let account = ";regint=0;answermode=auto";
+    let pbx = Baresip::start(bob, &format!("bob@{bob}"), account, Codec::Pcmu, 0.7);
+    let mut phones = Phones { sidetone, carrier, pbx, net };
+    phones.carrier.command("dial", &format!("sip:bob@{secure}"));
+    phones.carrier.wait_event("CALL_ESTABLISHED");
+    phones.hear_each_other();
+    assert_eq!(phones.security(), ["AES_CM_128_HMAC_SHA1_80", "none"]);
+    assert!(
+        phones.sidetone.series("sidetone_tls_handshakes_total", &[("role", "server"), ("version", "1.3")])
+            >= 1.0
+    );
+    phones.pbx.command("hangup", "");
+    phones.carrier.wait_event("CALL_CLOSED");
+    phones.sidetone.finish();
 }
 
 /// Requests refused for the protection of their media.

@@ -1,13 +1,14 @@
 //! What a customer says, in a real call through the real recogniser.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 use sidetone_scenarios::call::Call;
 use sidetone_scenarios::net::{Net, host};
 use sidetone_scenarios::repository;
 use sidetone_scenarios::rtp::speak;
-use sidetone_scenarios::sidetone::{Setup, of_kind};
+use sidetone_scenarios::sidetone::{Setup, binary, of_kind};
 use sidetone_scenarios::sipp::Plan;
 use sidetone_scenarios::until;
 
@@ -62,7 +63,10 @@ fn has_words(text: &str) -> bool {
 #[test]
 fn what_a_caller_says_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    let mut call = start(folder.path(), &recogniser(), "keep = true");
+    let receipts = folder.path().join("receipts");
+    let more = format!("keep = true\n[consent]\nreceipts = {receipts:?}");
+    let mut call = start(folder.path(), &recogniser(), &more);
+    let id = id(&call);
     speak(&mut call.caller_media, &mut call.callee_media, &speech());
     let said = until("words", || {
         let events = call.sidetone.events();
@@ -83,7 +87,7 @@ fn what_a_caller_says_is_told() {
         .filter_map(|topic| topic["topic"].as_str())
         .collect();
     assert!(topics.contains(&"refund") || topics.contains(&"repeat_contact"), "{topics:?}");
-    let page = call.sidetone.command(&["call", &id(&call)]);
+    let page = call.sidetone.command(&["call", &id]);
     assert!(page.contains(&topics[0].replace('_', " ")) && has_words(&page), "{page}");
     call.caller.open_gate();
     let sidetone_metric = |name: &str| call.sidetone.metric(name);
@@ -100,6 +104,21 @@ fn what_a_caller_says_is_told() {
     assert_eq!(summary["utterances"].as_u64().unwrap() as usize, words.len());
     assert!(summary["topics"].as_object().is_some_and(|topics| !topics.is_empty()), "{summary}");
     assert!(!of_kind(&events, "affect.update").is_empty(), "the voice is heard as ever");
+
+    // For others: the consent record, and what was said with it.
+    let receipts = receipts.to_str().unwrap();
+    let export = |more: &[&str]| {
+        let output =
+            Command::new(binary()).args(["consent", "export", receipts, &id, "--vcon"]).args(more).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let vcon = export(&["--words", "--store", file.to_str().unwrap()]);
+    let body = vcon["analysis"][0]["body"].as_array().unwrap();
+    assert_eq!(body.len(), words.len());
+    assert_eq!((&body[0]["text"], &body[0]["party"]), (&words[0]["data"]["text"], &0.into()));
+    assert!(export(&[])["analysis"].is_null());
 }
 
 #[test]

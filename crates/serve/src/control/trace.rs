@@ -232,8 +232,8 @@ mod tests {
             CallRef::new(&hasher, CallId::new(began, 1), "x@y", "carrier", Direction::Inbound, parties);
         let bus = Bus::new();
         let mut heard = bus.subscribe("test", 4, &[]);
-        let event =
-            Narrator::new(call, began).tell(Duration::from_micros(200_900), CallStarted { analysed: true });
+        let event = Narrator::new(call, began)
+            .tell(Duration::from_micros(200_900), CallStarted { analysed: true, signalling: None });
         bus.publish(event);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let event = runtime.block_on(heard.recv()).unwrap();

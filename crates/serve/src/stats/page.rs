@@ -236,6 +236,11 @@ impl Stats {
             &media.handshakes,
         );
         page.counter(
+            "ice_consent_lapses_total",
+            "Times that a party's ICE checks have stopped for 30 s, and so has what it is sent (RFC 7675).",
+            media.consent_lapses,
+        );
+        page.counter(
             "unwatched_sockets_total",
             "Media sockets that the system would not let be watched.",
             media.unwatched_sockets,

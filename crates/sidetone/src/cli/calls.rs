@@ -165,6 +165,10 @@ fn page(call: &Value, columns: usize, paint: Paint) -> Vec<String> {
     );
     tell("Call-ID", vec![text(call, "sip_call_id").to_owned()]);
     tell("route", vec![text(call, "direction").to_owned(), route(call)]);
+    for leg in ["customer", "agent"] {
+        let how = call.get("signalling").and_then(|both| both.get(leg)).map(super::story::signalling);
+        tell("SIP", how.into_iter().flatten().map(|how| format!("{leg} by {how}")).collect());
+    }
     let parties = ["caller", "callee"].map(|party| told(call, party).map(|hash| format!("{party} {hash}")));
     tell("numbers", parties.into_iter().flatten().collect());
     let named = |key: &str, word: &str| told(call, key).map(|name| format!("{word} {name}"));
@@ -265,6 +269,7 @@ fn sent(leg: &Value) -> Vec<String> {
     }
     let mut facts = vec![format!("{} packets", count("packets"))];
     facts.extend(told(leg, "codec").map(str::to_owned));
+    facts.extend(told(leg, "security").filter(|security| *security != "none").map(str::to_owned));
     facts.extend(number(leg, "jitter_ms").map(|jitter| format!("jitter {jitter:.1} ms")));
     for (key, words) in [
         ("lost", "lost before they came"),
@@ -291,7 +296,7 @@ mod tests {
 
     fn call() -> Value {
         let leg = json!({
-            "codec": "pcmu", "packets": 1_500, "octets": 258_000, "lost": 2, "duplicates": 0, "reordered": 0,
+            "codec": "pcmu", "security": "DTLS-SRTP", "packets": 1_500, "octets": 258_000, "lost": 2, "duplicates": 0, "reordered": 0,
             "jitter_ms": 0.273_437_5, "rtcp_packets": 5, "rejected": 0, "undeliverable": 0, "payload_type": 0, "unheard": 0
         });
         json!({
@@ -300,6 +305,10 @@ mod tests {
             "phase": "talking", "age_ms": 3_723_400, "talking_ms": 3_700_000, "analysed": true, "consent": "given",
             "policy": "notice", "queue": "billing", "agent": "2001", "team": "north", "tier": null,
             "call_type": null, "language": null, "party": null,
+            "signalling": {
+                "customer": { "transport": "wss", "tls": { "version": "1.3", "cipher": "TLS_AES_256_GCM_SHA384" } },
+                "agent": { "transport": "udp", "tls": null }
+            },
             "affect": {
                 "leg": "customer", "valence": -0.312_345, "arousal": 0.5, "distress": 0.25, "confidence": 0.625, "state": "frustrated",
                 "trend": "worsening", "relative": null, "classes": {}, "speech_ms": 12_345, "estimates": 3, "abstained": 0
@@ -337,6 +346,7 @@ mod tests {
             for said in [
                 "time up for 62:03, talking for 61:40",
                 "route inbound, carrier-south > asterisk-2",
+                "SIP customer by wss, TLS 1.3, TLS_AES_256_GCM_SHA384 SIP agent by udp",
                 "queue billing, agent 2001, team north",
                 "consent given, policy notice, listened to",
                 "frustrated, worsening, valence -0.31",
@@ -344,7 +354,7 @@ mod tests {
                 "alert frustration rising, score 0.81",
                 "customer 61 % (6.1 s)",
                 "overlap 1.2 s",
-                "from the customer: 1500 packets, pcmu, jitter 0.3 ms, 2 lost",
+                "from the customer: 1500 packets, pcmu, DTLS-SRTP, jitter 0.3 ms, 2 lost",
                 "from the agent: nothing has come",
             ] {
                 assert!(text.contains(said), "no `{said}` in\n{}", lines.join("\n"));

@@ -6,14 +6,17 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
+use sidetone_call::Leg;
 use sidetone_consent::list::Lookup;
 use sidetone_consent::log::{self, Line, Noted, Report};
 use sidetone_consent::numbering::Numbering;
-use sidetone_consent::receipt::Export;
+use sidetone_consent::receipt::{Export, Said};
 use sidetone_consent::{Entry, List, Moment, Receipt};
 use sidetone_events::Timestamp;
+use sidetone_insight::WordsFinal;
 
 use crate::cli::output::{Output, say, say_json};
+use crate::cli::store::{Place, explained};
 use crate::config;
 
 #[derive(Debug, Subcommand)]
@@ -128,15 +131,46 @@ pub(super) struct ExportCall {
     /// As a vCon with a lawful-basis attachment (IETF drafts), one a line.
     #[arg(long, required = true)]
     vcon: bool,
+    /// With what was said, redacted, as a transcript: from the store, where words are kept.
+    #[arg(long)]
+    words: bool,
+    #[command(flatten)]
+    place: Place,
 }
 
 impl ExportCall {
     fn run(self) -> anyhow::Result<ExitCode> {
         let (id, lines) = found(&self.log, &self.call)?;
+        let said = if self.words { self.said()? } else { Vec::new() };
         for (line, receipt) in receipts(&lines) {
-            say_json(&Export { receipt, log: &id, line }.vcon())?;
+            say_json(&Export { receipt, log: &id, line, said: &said }.vcon())?;
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The words of the call that the store has.
+    fn said(&self) -> anyhow::Result<Vec<Said>> {
+        let call = self.place.open()?.call(&self.call).map_err(|error| explained(&error))?;
+        let events = call.map(|call| call.events).unwrap_or_default();
+        let words = events.into_iter().filter(|event| event.kind == "words.final");
+        let said: Vec<Said> = words
+            .filter_map(|event| serde_json::from_value::<WordsFinal>(event.data).ok())
+            .map(|words| Said {
+                by_customer: words.leg == Leg::Customer,
+                from_ms: u64::try_from(words.from.as_millis()).unwrap_or(u64::MAX),
+                to_ms: u64::try_from(words.to.as_millis()).unwrap_or(u64::MAX),
+                text: words.text,
+                language: words.language,
+            })
+            .collect();
+        if said.is_empty() {
+            bail!(
+                "the store has no words of call {}: they are kept with [language] keep = true, for store.keep_words_days, \
+                 and not after an objection; leave --words out for the record alone",
+                self.call
+            );
+        }
+        Ok(said)
     }
 }
 

@@ -1,9 +1,13 @@
 //! `sidetone demo`: a real call through a real Sidetone on this machine, shown live.
 
+mod browser;
 mod half_day;
+mod plain;
+mod stage;
+mod viewers;
 
 use std::io::IsTerminal;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -14,30 +18,26 @@ use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde::Serialize;
 use sidetone_call::Leg;
-use sidetone_events::{Event, Happening, Timestamp};
+use sidetone_events::{Event, Happening};
 use sidetone_hear::Language;
 use sidetone_insight::cues::CueTold;
-use sidetone_insight::{Alert, Insight, Phase, Summary};
-use sidetone_language::models;
-use sidetone_language::recognise::WEIGHTS;
+use sidetone_insight::{Insight, Phase, Summary};
 use sidetone_serve::control::NotReloaded;
 use sidetone_softphone::{
     Audio, Call, CallOptions, Clip, Codec, Comparison, MediaReport, Phone, PhoneConfig,
 };
-use sidetone_store::{Role, Store, StoreConfig, Token};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::run::runtime;
-use super::view::{Paint, Panel, Screen, clock, kind_word, still_up, width, wrap};
+use super::view::{Paint, Panel, Screen, clock, width, wrap};
 use crate::cli::output::{Output, remark, say, say_json};
+use plain::plain;
+use stage::{Ending, free_address, ports_beside, words};
+use viewers::{LABELS, Opened, keep, show_pages};
 
 /// Longer than the demo's speech; a call that is still up then has gone wrong.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Time to open the pages before the call begins.
 const HEAD_START: Duration = Duration::from_secs(10);
-/// What a PBX would tell of the demo's call.
-const LABELS: [(&str, &str); 4] =
-    [("queue", "billing"), ("agent", "2001"), ("team", "north"), ("tier", "gold")];
 
 #[derive(Debug, Args)]
 pub(super) struct Demo {
@@ -51,6 +51,10 @@ pub(super) struct Demo {
     /// No pages: the call in the terminal, and nothing else.
     #[arg(long, conflicts_with = "pages")]
     no_pages: bool,
+    /// Call yourself: serve a page with a phone, which calls from a browser on this machine with its microphone, by
+    /// WebSocket, DTLS-SRTP and Opus. The pages come with it unless --no-pages is given. Until Ctrl-C.
+    #[arg(long, conflicts_with = "codec")]
+    browser: bool,
 }
 
 /// The result of the demo.
@@ -97,6 +101,9 @@ impl Outcome {
 
 impl Demo {
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
+        if self.browser {
+            return runtime()?.block_on(browser::run(!self.no_pages, output));
+        }
         let codec: Codec =
             self.codec.parse().ok().context("unknown codec; write pcmu, pcma, g722, opus or l16")?;
         let watched = !output.json && std::io::stdout().is_terminal();
@@ -108,26 +115,6 @@ impl Demo {
             sum_up(&outcome);
         }
         Ok(if outcome.succeeded() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-    }
-}
-
-/// The signals that end the demo: its folder goes with it whichever comes.
-struct Ending([Signal; 3]);
-
-impl Ending {
-    fn new() -> std::io::Result<Self> {
-        let [terminate, interrupt, hangup] =
-            [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
-        Ok(Self([terminate?, interrupt?, hangup?]))
-    }
-
-    async fn asked(&mut self) {
-        let Self([terminate, interrupt, hangup]) = self;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = hangup.recv() => {}
-        }
     }
 }
 
@@ -150,7 +137,7 @@ async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outco
     let mut events = server.events();
     if let (Some(opened), Some(address)) = (&opened, server.http()) {
         tokio::select! {
-            shown = show_pages(opened, address, &server, language, output) => shown?,
+            shown = await_viewers(opened, address, &server, language, output) => shown?,
             () = ending.asked() => bail!("interrupted before the call"),
         }
     }
@@ -234,25 +221,8 @@ async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outco
     Ok(outcome(&call.report(), &answered.report(), &told))
 }
 
-/// Words are recognised where a recogniser is installed. Both parties of the demo are synthetic, so all is kept.
-fn words(output: Output) -> Language {
-    let language = Language { enabled: true, agents: true, keep: true, ..Language::default() };
-    if language.folder(&models::folder()).join(WEIGHTS).is_file() {
-        return language;
-    }
-    let model = language.model;
-    remark(output.json, &format!("to see what the caller says too: sidetone model fetch {model}"));
-    Language::default()
-}
-
 async fn both_played(call: &Call, answered: &Call) {
     tokio::join!(call.played(), answered.played());
-}
-
-fn free_address() -> anyhow::Result<SocketAddr> {
-    let probe =
-        std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("no UDP port is free on 127.0.0.1")?;
-    Ok(probe.local_addr()?)
 }
 
 fn config(
@@ -287,81 +257,24 @@ fn config(
         allow = ["{agent}"]
         "#,
         ip = sidetone.ip(),
-        // The larger port range beside SIP's own port, which the system has chosen.
-        ports = if sidetone.port() > 40_000 { "20000-39999" } else { "40001-59999" },
+        ports = ports_beside(sidetone),
     );
     toml::from_str(&text).context("the demo's configuration can't be read")
 }
 
-/// The pages of the demo, and those who sign in to them.
-struct Opened {
-    store: StoreConfig,
-    supervisor: String,
-    director: String,
-    agent: String,
-    operator: String,
-    /// A CRM's, which tells what became of calls.
-    crm: Token,
-}
-
-/// Tells how to sign in, and makes the half day meanwhile.
-async fn show_pages(
+/// Shows the pages, and gives time to open them: the call is short.
+async fn await_viewers(
     opened: &Opened,
     address: SocketAddr,
     server: &Server,
     language: Language,
     output: Output,
 ) -> anyhow::Result<()> {
-    let paint = Paint::detect();
-    remark(output.json, &format!("pages: {}", paint.bold(format!("http://{address}/"))));
-    remark(output.json, "to sign in, give one of these tokens:");
-    for (who, token) in [
-        ("as a supervisor, to see the live wall, calls and figures", &opened.supervisor),
-        ("as a director, to see figures", &opened.director),
-        ("as the call's agent, to see their call and its cues", &opened.agent),
-        ("as an operator, to see the service and compliance", &opened.operator),
-    ] {
-        // A line of its own each, which fits a terminal of 80 columns and is copied whole.
-        remark(output.json, &format!("{who}:"));
-        remark(output.json, token);
-    }
     let began = Instant::now();
-    let said = "making half a day before: calls of the demo's own speech, with made-up callers and outcomes";
-    remark(output.json, &format!("{said} ({})", half_day::CALLS));
-    let (book, store, crm) = (server.book(), opened.store.clone(), opened.crm.clone());
-    let made = tokio::task::spawn_blocking(move || {
-        let spool = book.spool().context("the demo keeps no spool")?;
-        half_day::play(spool, Timestamp::now(), &language)?;
-        half_day::add_outcomes(&store, &crm)
-    });
-    made.await.context("the half day broke")??;
-    // Time to open the pages: the call is short.
+    show_pages(opened, address, server, language, output).await?;
     remark(output.json, &format!("the call begins in {} seconds", HEAD_START.as_secs()));
     tokio::time::sleep(HEAD_START.saturating_sub(began.elapsed()).max(HEAD_START / 2)).await;
     Ok(())
-}
-
-/// Has the demo keep its call, and serve pages of it on a free port.
-fn keep(config: &mut Config, folder: &std::path::Path) -> anyhow::Result<Opened> {
-    let store = StoreConfig::in_file(folder.join("store.db"));
-    let now = Timestamp::now();
-    let mut made = Store::create(&store).context("no store can be made for the demo")?;
-    let agent = "2001".parse().context("no agent has this label")?;
-    let agent = made.create_agent_token("demo agent", &agent, None, now).context("no token can be made")?;
-    let mut token =
-        |name: &str, role: Role| made.create_token(name, role, None, now).context("no token can be made");
-    let opened = Opened {
-        store: store.clone(),
-        supervisor: token("demo supervisor", Role::Supervisor)?.secret,
-        director: token("demo director", Role::Director)?.secret,
-        agent: agent.secret,
-        operator: token("demo operator", Role::Operator)?.secret,
-        crm: token("demo CRM", Role::Integration)?.token,
-    };
-    config.spool = Some(toml::from_str(&format!("path = {:?}", folder.join("spool.db")))?);
-    config.store = Some(store);
-    config.http.listen = "127.0.0.1:0".parse()?;
-    Ok(opened)
 }
 
 fn show(panel: &mut Panel, event: &Event) {
@@ -376,35 +289,6 @@ fn show(panel: &mut Panel, event: &Event) {
         _ => return,
     };
     panel.take(event.at, &insight);
-}
-
-/// Prints a notable event where no panel can be drawn.
-fn plain(event: &Event, alerts: &mut Vec<(Duration, Alert)>, paint: Paint) {
-    let at = clock(event.at);
-    match &event.happening {
-        Happening::AffectAlert(alert) => {
-            alerts.push((event.at, alert.clone()));
-            let kind = kind_word(alert.alert);
-            say(match (alert.phase, still_up(alerts)) {
-                (Phase::Rising, _) => paint.red(format!("{at}  alert   {kind} rising")),
-                // The other alert is still up: "calmed" would be true of this alert and false of the caller.
-                (Phase::Calmed, Some((_, other))) => {
-                    paint.red(format!("{at}  alert   {kind} has become {}", kind_word(other.alert)))
-                }
-                (Phase::Calmed, None) => paint.green(format!("{at}  alert   {kind} calmed")),
-            });
-        }
-        Happening::CueShown(cue) => say(paint.bold(format!("{at}  cue     {}", cue.line))),
-        Happening::WordsFinal(words) => say(format!("{at}  heard   {}", words.text)),
-        Happening::WordsTopic(topic) => {
-            say(paint.bold(format!("{at}  topic   {}: {}", topic.topic.name(), topic.phrase)));
-        }
-        Happening::AffectUpdate(update) if update.modality.is_voice() => say(paint.dim(format!(
-            "{at}  affect  valence {:+.2}  arousal {:+.2}  upset {:.2}  {:?}",
-            update.valence, update.arousal, update.distress, update.state
-        ))),
-        _ => {}
-    }
 }
 
 fn outcome(caller: &MediaReport, agent: &MediaReport, told: &[Event]) -> Outcome {

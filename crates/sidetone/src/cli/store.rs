@@ -90,7 +90,7 @@ fn whole(file: &ConfigFile) -> anyhow::Result<config::Config> {
 }
 
 /// An error with its remedy.
-fn explained(error: &StoreError) -> anyhow::Error {
+pub(super) fn explained(error: &StoreError) -> anyhow::Error {
     let remedy = match error {
         StoreError::Open { why, .. } if why.kind() == std::io::ErrorKind::NotFound => {
             "it is made when `sidetone run` starts with [store] in its configuration, or by `sidetone store migrate`"

@@ -139,7 +139,10 @@ pub(super) fn words(event: &Value, upsets: &mut Upsets) -> (Tone, String) {
             let labels: Vec<String> = labels.into_iter().flatten().collect();
             (Tone::Plain, format!("labels: {}", labels.join(", ")))
         }
-        "call.answered" => (Tone::Plain, format!("answered{}", after(" after ", seconds(data, "waited_ms")))),
+        "call.answered" => {
+            let by = after(" by ", data.get("signalling").and_then(signalling));
+            (Tone::Plain, format!("answered{}{by}", after(" after ", seconds(data, "waited_ms"))))
+        }
         "call.held" => (Tone::Plain, format!("held by {}", text(data, "by"))),
         "call.resumed" => {
             let held = after(" after ", seconds(data, "held_ms"));
@@ -210,6 +213,14 @@ fn whose(data: &Value) -> String {
     data.get("leg")
         .and_then(Value::as_str)
         .map_or_else(|| "either party".to_owned(), |leg| format!("the {leg}"))
+}
+
+/// How SIP travels on a leg, with what TLS has agreed on; `None` of something else.
+pub(super) fn signalling(how: &Value) -> Option<String> {
+    let transport = how.get("transport")?.as_str()?;
+    let tls = how.get("tls").filter(|tls| tls.is_object());
+    let tls = tls.map(|tls| format!(", TLS {}, {}", text(tls, "version"), text(tls, "cipher")));
+    Some(format!("{transport}{}", tls.unwrap_or_default()))
 }
 
 /// How a leg is protected.

@@ -57,6 +57,19 @@ fn an_agent_has_one_team() {
 }
 
 #[test]
+fn keys_in_sdp_that_all_can_read_are_warned_of() {
+    let with = |security: &str| GOOD.replace("[media]", &format!("[media]\n[media.security]\n{security}"));
+    let said = only_problem(&with("trunk = \"terminate\""));
+    assert!(said.contains("media.security.trunk") && said.contains("s.toml:6"), "{said}");
+    assert!(said.contains("`sip:192.0.2.1`") && said.contains("keying_trunk = \"dtls\""), "{said}");
+    let said = only_problem(&with("pbx = \"require\""));
+    assert!(said.contains("media.security.pbx") && said.contains("`sip:192.0.2.2`"), "{said}");
+    for quiet in ["trunk = \"plain\"", "trunk = \"terminate\"\nkeying_trunk = \"dtls\""] {
+        assert_eq!(problems(&with(quiet)), Vec::<String>::new(), "{quiet}");
+    }
+}
+
+#[test]
 fn an_unknown_key_is_named_with_its_line_its_peer_and_the_likely_one() {
     let text = GOOD.replace("disclosure", "disclosur");
     assert_eq!(

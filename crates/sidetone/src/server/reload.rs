@@ -80,11 +80,11 @@ impl Reloader {
             websocket: config.sip.websocket.clone(),
             ..old.sip.clone()
         };
-        // First of all that takes effect, since it may yet fail: a file may have changed since it was checked.
-        let renewed = self.signalling.renew_certificates(&sip);
-        renewed.map_err(|fault| NotReloaded(vec![in_words(&fault)]))?;
         let numbers = numbers(&config, Some(&old), Missing::Begun)
             .map_err(|error| NotReloaded(vec![in_words(&error.fault())]))?;
+        // First of all that takes effect, and last of all that may fail: a file may have changed since it was checked.
+        let renewed = self.signalling.renew_certificates(&sip);
+        renewed.map_err(|fault| NotReloaded(vec![in_words(&fault)]))?;
         let language = Language {
             trunks: config.language.trunks.clone(),
             queues: config.language.queues.clone(),

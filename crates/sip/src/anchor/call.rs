@@ -18,6 +18,7 @@ use super::ports::Ports;
 use super::security::Security;
 use super::settings::Settings;
 use super::terms::{Dressed, Said, Terms};
+use crate::Flow;
 use crate::proxy::Neighbour;
 use crate::sdp::{Place, Stream};
 
@@ -398,7 +399,7 @@ impl Call {
     }
 
     /// Marks the call as answered, by the first 2xx.
-    pub(super) fn answer<M>(&mut self, tools: &mut Tools<'_, M>, now: Duration, by: SocketAddr) {
+    pub(super) fn answer<M>(&mut self, tools: &mut Tools<'_, M>, now: Duration, by: Flow) {
         if self.phase != Phase::Answered {
             self.phase = Phase::Answered;
             tools.tell(CallFact::Answered { key: self.key, by, at: now });

@@ -1,7 +1,6 @@
 //! The facts that are told of a call.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use sidetone_call::{CallKey, Cause, Side, Untappable};
@@ -10,6 +9,7 @@ use super::claims::Claims;
 use super::counters::Counters;
 use super::replaced::Replaced;
 use super::settings::Settings;
+use crate::Flow;
 
 /// A fact of a call. `at` is the `now` of the message that showed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub enum CallFact {
         call_id: String,
         /// The side the caller is on.
         from_side: Side,
-        /// The neighbour that the INVITE came from.
-        source: SocketAddr,
+        /// The flow on which the INVITE came from its neighbour.
+        source: Flow,
         /// User part of From: usually the caller's number. Empty when there is none.
         from: String,
         /// User part of To: usually the dialled number. Empty when there is none.
@@ -44,8 +44,8 @@ pub enum CallFact {
     Answered {
         /// Which call.
         key: CallKey,
-        /// The neighbour that the answer came from.
-        by: SocketAddr,
+        /// The flow on which the answer came from its neighbour.
+        by: Flow,
         /// When.
         at: Duration,
     },

@@ -48,7 +48,9 @@ impl<M: MediaPlane> MessageFilter for Anchor<M> {
         }
         let Some(kind) = kind(cseq.method) else { return };
         let Some(position) = self.find(response, requester) else {
-            self.count_stray(response);
+            if self.is_stray_that_must_not_pass(response) {
+                edit.set_body(response, "");
+            }
             return;
         };
         let tx = Tx { by: position.requester, kind, cseq: cseq.number };
@@ -109,10 +111,12 @@ impl<M: MediaPlane> Anchor<M> {
         Some(Position { key, requester: Role::Callee })
     }
 
-    pub(super) fn count_stray(&mut self, message: &Message) {
-        if !body::find(message).is_nothing() {
-            self.counters.strays += 1;
-        }
+    /// Counts a description of a call that nobody here knows; whether it has to be kept from passing, since nobody can
+    /// see to its protection.
+    pub(super) fn is_stray_that_must_not_pass(&mut self, message: &Message) -> bool {
+        let stray = !body::find(message).is_nothing();
+        self.counters.strays += u64::from(stray);
+        stray && self.security.requires()
     }
 }
 

@@ -8,6 +8,7 @@ use super::Anchor;
 use super::call::Phase;
 use super::dialog::{Kind, Role, Tx};
 use super::position::callee_tag;
+use super::sdp_edit::OfferError;
 use super::terms::Said;
 use crate::message::{Edit, Message, Name};
 use crate::proxy::{ForwardContext, Refusal};
@@ -23,8 +24,11 @@ impl<M: MediaPlane> Anchor<M> {
         kind: Kind,
     ) -> Result<(), Refusal> {
         let (Some(position), Some(cseq)) = (self.find(request, ctx.requester()), request.cseq()) else {
-            self.count_stray(request);
-            return Ok(());
+            return if self.is_stray_that_must_not_pass(request) {
+                Err(self.refuse(OfferError::Insecure, false))
+            } else {
+                Ok(())
+            };
         };
         let tx = Tx { by: position.requester, kind, cseq: cseq.number };
         let tag = callee_tag(position.requester, request).to_owned();
@@ -48,7 +52,9 @@ impl<M: MediaPlane> Anchor<M> {
 
     pub(super) fn ack(&mut self, ctx: &ForwardContext, request: &Message, edit: &mut Edit) {
         let (Some(position), Some(cseq)) = (self.find(request, ctx.requester()), request.cseq()) else {
-            self.count_stray(request);
+            if self.is_stray_that_must_not_pass(request) {
+                edit.set_body(request, "");
+            }
             return;
         };
         self.acknowledged(ctx.now, position);
@@ -87,12 +93,13 @@ impl<M: MediaPlane> Anchor<M> {
             }
             return;
         }
+        let reliable = response.header(Name::RSeq).is_some() && response.lists(Name::Require, "100rel");
+        // Sent reliably, an answer is final before the call is answered (RFC 3262 §5).
         let said = match self.said_in_response(key, tx, callee_tag(tx.by, response)) {
-            Said::Answer if status < 200 => Said::Preview,
+            Said::Answer if status < 200 && !reliable => Said::Preview,
             said => said,
         };
         let party = self.anchor_sdp_leniently(ctx, key, response, edit, said);
-        let reliable = response.header(Name::RSeq).is_some() && response.lists(Name::Require, "100rel");
         let tag = callee_tag(tx.by, response);
         let (mut tools, calls) = self.tools();
         let Some(call) = calls.get_mut(&key) else { return };
@@ -121,7 +128,7 @@ impl<M: MediaPlane> Anchor<M> {
                     if call.phase != Phase::Answered {
                         deadline = Some(call.lifetime(tools.settings, ctx.now));
                     }
-                    call.answer(&mut tools, ctx.now, ctx.source.remote);
+                    call.answer(&mut tools, ctx.now, ctx.source);
                 }
             }
         }

@@ -42,7 +42,11 @@ pub(super) fn plan(
             let (role, party) =
                 if side == caller_side { (Role::Caller, caller) } else { (Role::Callee, callee) };
             let offered = view.offered(role).and_then(|party| party.streams.get(index));
-            terms.protection(security, side, index, party.map(|(stream, _)| stream), offered)
+            match terms.protection(security, side, index, party.map(|(stream, _)| stream), offered) {
+                // Nobody is to be looked for who has no stream.
+                Protection::Dtls(_) if closed => Protection::Awaited,
+                other => other,
+            }
         };
         (trunk.protection, pbx.protection) = (protection(Side::Trunk), protection(Side::Pbx));
     }

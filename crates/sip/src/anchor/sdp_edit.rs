@@ -85,6 +85,11 @@ impl<'m> BodySessions<'m> {
         body
     }
 
+    /// Whether something in it may be taken for a description that nobody here can see to.
+    fn is_hidden(&self) -> bool {
+        self.sealed || self.early || self.unreadable || self.astray
+    }
+
     fn streams(&self) -> impl Iterator<Item = &Stream> {
         self.session.iter().flat_map(|description| &description.streams)
     }
@@ -112,11 +117,11 @@ impl<M: MediaPlane> Anchor<M> {
         if body.streams().any(|stream| self.is_misaimed(key, ctx.from, stream)) {
             return Err(OfferError::Misaimed);
         }
-        // What is sealed, or an early session beside the session, can't be seen to be protected.
-        if self.security.requires() && (body.sealed || body.early) {
+        // What is hidden can't be seen to be protected.
+        if self.security.requires() && body.is_hidden() {
             return Err(OfferError::Insecure);
         }
-        self.note_bypass(key, &body);
+        self.note_bypass(key, &body, said);
         let begins = match request.method() {
             Some(Method::INVITE) => true,
             Some(Method::UPDATE) => !body.session.is_empty() || body.sealed,
@@ -142,14 +147,15 @@ impl<M: MediaPlane> Anchor<M> {
     }
 
     /// Notes the descriptions that pass as they are, so that media may bypass us.
-    fn note_bypass(&mut self, key: CallKey, body: &BodySessions<'_>) {
+    fn note_bypass(&mut self, key: CallKey, body: &BodySessions<'_>, said: Said) {
         let (mut tools, calls) = self.tools();
         tools.counters.sealed += u64::from(body.sealed);
         tools.counters.early_sessions += u64::from(body.early);
         let Some(call) = calls.get_mut(&key) else { return };
         if body.sealed {
             call.tell_bypass(&mut tools, Untappable::Unreadable);
-            call.sealed |= body.session.is_empty();
+            // The answer to an offer that was led through here leaves that as it is, whatever it looks like itself.
+            call.sealed |= body.session.is_empty() && said == Said::Offer;
         }
         if body.early {
             call.tell_bypass(&mut tools, Untappable::NotRelayed);
@@ -210,7 +216,14 @@ impl<M: MediaPlane> Anchor<M> {
         said: Said,
     ) -> Option<Arc<Party>> {
         let mut body = self.body_sessions(key, message);
-        self.note_bypass(key, &body);
+        if self.security.requires() && body.is_hidden() {
+            self.counters.sealed += u64::from(body.sealed);
+            self.counters.early_sessions += u64::from(body.early);
+            edit.set_body(message, "");
+            let signalled_from = ctx.source.remote.ip().to_canonical();
+            return Some(Arc::new(Party { streams: Vec::new(), signalled_from, insecure: true }));
+        }
+        self.note_bypass(key, &body, said);
         if let Some(first) = body.session.first_mut() {
             self.clear_forbidden_addresses(key, ctx.from, &mut first.streams);
         }

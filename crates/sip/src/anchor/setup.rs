@@ -58,7 +58,7 @@ impl<M: MediaPlane> Anchor<M> {
             key,
             call_id: request.call_id().to_owned(),
             from_side: ctx.from,
-            source: ctx.source.remote,
+            source: ctx.source,
             from: user(Name::From),
             to: user(Name::To),
             claims: Claims::of(request, ctx.from),

@@ -106,6 +106,9 @@ impl Terms {
         let (form, chosen) = read(security, from, stream)?;
         let toward = from.other();
         let face = self.face(i, from).ok_or(Insecure)?;
+        if chosen.as_ref().is_some_and(|line| face.is_ours(&line.keying)) {
+            return Err(Insecure);
+        }
         let (protocol, dtls, mux) = (stream.protocol.clone(), stream.dtls.clone(), stream.mux);
         face.offer = Some(Offer { form, protocol, chosen, dtls, mux });
         let face = self.face(i, toward).ok_or(Insecure)?;
@@ -143,7 +146,12 @@ impl Terms {
                 let print = security.fingerprint.as_deref().ok_or(Insecure)?;
                 let own = face.credentials_to_offer(security.random);
                 // Roles stand once a handshake is made, and still an offer leaves them open (RFC 8842 §5.3).
-                put_handshake(&mut dress, print, "actpass", Some(&own), &i.to_string());
+                // What the party has called its m-line, and put into a group, stays (RFC 9143 §7).
+                let known = face.offer.as_ref().and_then(|offer| offer.dtls.as_deref());
+                let mid = known.and_then(|dtls| dtls.mid.clone()).unwrap_or_else(|| i.to_string());
+                let bundled = known.is_some_and(|dtls| dtls.bundled);
+                put_handshake(&mut dress, print, "actpass", Some(&own), &mid);
+                dress.bundle = Some(mid).filter(|_| bundled);
                 if form == Form::Dtls || !stream.mux {
                     dress.lines.push(line("a=rtcp-mux"));
                 }
@@ -164,7 +172,8 @@ impl Terms {
         let settles = said == Said::Answer && !stream.rejected;
         let face = self.face(i, from).ok_or(Insecure)?;
         let offered = face.offered.unwrap_or(Form::Plain);
-        let taken = takes_up(security, offered, stream);
+        let echoed = stream.crypto.first().is_some_and(|line| face.is_ours(&line.keying));
+        let taken = takes_up(security, offered, stream) && !echoed;
         let needed = offered.is_protected() || security.toward(from) == Policy::Require;
         // An answer with protection that we can't follow would be noise.
         let strange = !taken && (needed || stream.security != Spoken::None);
@@ -208,6 +217,7 @@ impl Terms {
                 let own = dtls.fragment.as_deref().map(|theirs| face.credentials_to_answer(theirs, random));
                 let mid = dtls.mid.as_deref().unwrap_or_default();
                 put_handshake(&mut dress, print, setup, own.as_ref(), mid);
+                dress.bundle = dtls.mid.clone().filter(|_| dtls.bundled);
                 // What the answerer said of it was said of its own leg.
                 if mux && (from_browser || !stream.mux) {
                     dress.lines.push(line("a=rtcp-mux"));

@@ -29,6 +29,13 @@ pub struct Dtls {
     pub fragment: Option<String>,
     /// Its a=mid.
     pub mid: Option<String>,
+    /// Whether its a=mid is in the session's first BUNDLE group (RFC 9143).
+    pub bundled: bool,
+    /// The identifiers of that group, of a session's terms.
+    bundle: Vec<String>,
+    /// The session's a=ice-lite: it waits to be checked. We do too, so that nobody would ever check: it is met where
+    /// its description says it is, as one without ICE.
+    lite: bool,
 }
 
 impl Dtls {
@@ -47,11 +54,15 @@ impl Dtls {
             terms.fingerprints.clone_from(&session.fingerprints);
         }
         terms.setup = terms.setup.or(session.setup);
-        terms.fragment = terms.fragment.or_else(|| session.fragment.clone());
+        terms.fragment = terms.fragment.or_else(|| session.fragment.clone()).filter(|_| !session.lite);
+        terms.bundle.clear();
+        terms.bundled = terms.mid.as_ref().is_some_and(|mid| session.bundle.contains(mid));
         terms
     }
 
     fn take(&mut self, name: &str, value: Option<&str>) {
+        // It has no value.
+        self.lite |= name == "ice-lite";
         let value = value.map(str::trim).filter(|value| !value.is_empty() && value.len() <= LONGEST);
         let Some(value) = value else { return };
         match name {
@@ -61,6 +72,12 @@ impl Dtls {
             }
             "setup" => self.setup = self.setup.or_else(|| setup(value)),
             "ice-ufrag" => self.fragment = self.fragment.take().or_else(|| Some(value.to_owned())),
+            "group" if self.bundle.is_empty() => {
+                let mut words = value.split_ascii_whitespace();
+                if words.next().is_some_and(|semantics| semantics == "BUNDLE") {
+                    self.bundle = words.map(str::to_owned).collect();
+                }
+            }
             "mid" => self.mid = self.mid.take().or_else(|| Some(value.to_owned())),
             _ => {}
         }

@@ -55,6 +55,8 @@ pub struct Dress {
     pub lines: Vec<Zeroizing<String>>,
     /// Our addresses are told as ICE candidates too, of a lite agent (RFC 8445 §2.5).
     pub candidates: bool,
+    /// The m-line's identifier, where its reader has offered it in a BUNDLE group: it is the group's only one.
+    pub bundle: Option<String>,
     /// The author's leg is a browser's: what only such a one has does not pass.
     pub from_browser: bool,
 }
@@ -198,6 +200,13 @@ fn dress_session(description: &Description<'_>, dresses: &[Option<Dress>], out: 
         && let Some(at) = description.session_end()
     {
         out.push(Patch { at: at..at, with: b"a=ice-lite\r\n".to_vec() });
+    }
+    // Each m-line has a port of its own here, so a group has one of them. A reader by the policy `max-bundle` takes no
+    // answer without a group (RFC 8829 §4.1.1).
+    if let Some(mid) = worn().find_map(|dress| dress.bundle.as_ref())
+        && let Some(at) = description.session_end()
+    {
+        out.push(Patch { at: at..at, with: format!("a=group:BUNDLE {mid}\r\n").into_bytes() });
     }
 }
 

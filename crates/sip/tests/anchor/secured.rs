@@ -10,6 +10,8 @@ use crate::script::{Callee, Caller, Script, audio, audio_with, streams};
 
 const KEY: &str = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
 const OTHER: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd";
+/// For AEAD_AES_128_GCM.
+static GCM: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| data_encoding::BASE64.encode(&[9; 28]));
 const AES: Suite = Suite::AesCm128Sha1_80;
 
 fn security(trunk: Policy, pbx: Policy) -> Security {
@@ -200,18 +202,31 @@ fn lines_that_weaken_the_protection_are_refused() {
 }
 
 /// An answer can't be refused: its media is rejected, and that is told, so that the call is hung up.
+fn rejects_an_answer_with(line: &str) {
+    let mut s = script(Policy::Plain, Policy::Require);
+    s.request(Caller, "INVITE 1", None, &audio("192.0.2.1", 4000)).unwrap();
+    let answer = s.response(Caller, 200, "INVITE 1", "b", &savp("10.0.0.2", 5000, line));
+    assert_eq!(streams(&answer)[0].protocol, "RTP/AVP");
+    assert!(streams(&answer)[0].rejected);
+    assert!(s.facts().contains(&"pbx answers insecurely".to_owned()));
+    assert_eq!(s.plan(0).pbx.remote_rtp, None);
+}
+
 #[test]
 fn an_answer_without_the_protection_that_is_required() {
-    let lines = [String::new(), crypto(9, AES, OTHER), crypto(1, AES, OTHER)];
-    for (line, case) in lines.iter().zip(["no line", "a tag that was not offered", "wrong suite order"]) {
-        let mut s = script(Policy::Plain, Policy::Require);
-        s.request(Caller, "INVITE 1", None, &audio("192.0.2.1", 4000)).unwrap();
-        let answer = s.response(Caller, 200, "INVITE 1", "b", &savp("10.0.0.2", 5000, line));
-        assert_eq!(streams(&answer)[0].protocol, "RTP/AVP", "{case}");
-        assert!(streams(&answer)[0].rejected, "{case}");
-        assert!(s.facts().contains(&"pbx answers insecurely".to_owned()), "{case}");
-        assert_eq!(s.plan(0).pbx.remote_rtp, None, "{case}");
-    }
+    rejects_an_answer_with("");
+}
+
+/// The line's number is none of the offer's.
+#[test]
+fn crypto_tag_mismatch() {
+    rejects_an_answer_with(&crypto(9, AES, OTHER));
+}
+
+/// The line has the number of one that was offered and the suite of another.
+#[test]
+fn wrong_suite_order() {
+    rejects_an_answer_with(&crypto(1, AES, OTHER));
 }
 
 #[test]
@@ -407,4 +422,84 @@ fn what_is_not_rtp_is_refused_where_protection_is_required() {
     let refusal = s.request(Caller, "INVITE 2", Some("b"), &fax).unwrap_err();
     assert_eq!(refusal.status, 488);
     assert!(keys(&mut s, Side::Trunk).is_some(), "the call goes on as it was");
+}
+
+/// What can't be read can't be seen to be protected. In a response, which can't be refused, it goes no further, and the
+/// call is hung up if nothing better comes.
+#[test]
+fn what_is_hidden_in_a_response_does_not_pass_where_protection_is_required() {
+    let sealed = ("Content-Type: application/pkcs7-mime\r\n", "sealed".to_owned());
+    let early = "Content-Disposition: early-session\r\n";
+    let parts = ["", early].map(|more| {
+        format!("--b\r\nContent-Type: application/sdp\r\n{more}\r\n{}\r\n", audio("10.0.0.2", 5000))
+    });
+    let both = ("Content-Type: multipart/mixed;boundary=b\r\n", parts.concat() + "--b--\r\n");
+    let long = ("", audio("10.0.0.2", 5000) + &"a=x\r\n".repeat(3_000));
+    let part = parts[0].as_str();
+    let many = ("Content-Type: multipart/mixed;boundary=b\r\n", part.repeat(9) + "--b--\r\n");
+    for (case, (more, body)) in [("sealed", sealed), ("early", both), ("long", long), ("many", many)] {
+        let called = || {
+            let mut s = script(Policy::Require, Policy::Plain);
+            s.caller_side = Side::Pbx;
+            s.request(Caller, "INVITE 1", None, &audio("10.0.0.2", 5000)).unwrap();
+            s
+        };
+        let mut s = called();
+        let passed = s.response_with(Caller, 200, "INVITE 1", "b", more, &body);
+        assert!(passed.body().is_empty(), "{case}: {}", String::from_utf8_lossy(passed.body()));
+        assert!(s.facts().contains(&"trunk answers insecurely".to_owned()), "{case}: {:?}", s.facts());
+        // What comes after it is looked at as ever.
+        let mut s = called();
+        s.response_with(Caller, 183, "INVITE 1", "b", more, &body);
+        let answer = s.response(Caller, 200, "INVITE 1", "b", &audio("192.0.2.1", 4000));
+        assert!(streams(&answer)[0].rejected, "{case}");
+        assert!(s.facts().contains(&"trunk answers insecurely".to_owned()), "{case}");
+        // An offer is refused.
+        let mut s = script(Policy::Require, Policy::Plain);
+        let refusal = s.request_with(Caller, "INVITE 1", None, more, &body).unwrap_err();
+        assert!([400, 488].contains(&refusal.status), "{case}");
+    }
+}
+
+/// Nor may a sealed 183 lead what follows around us where protection is not required: keys would pass.
+#[test]
+fn a_sealed_preview_seals_nothing_that_follows() {
+    let mut s = script(Policy::Terminate, Policy::Terminate);
+    s.request(Caller, "INVITE 1", None, &savp("192.0.2.1", 4000, &crypto(1, AES, KEY))).unwrap();
+    s.response_with(Caller, 183, "INVITE 1", "b", "Content-Type: application/pkcs7-mime\r\n", "sealed");
+    let answer = s.response(
+        Caller,
+        200,
+        "INVITE 1",
+        "b",
+        &savp("10.0.0.2", 5000, &crypto(1, Suite::AeadAes128Gcm, &GCM)),
+    );
+    assert!(!String::from_utf8_lossy(answer.body()).contains(&*GCM), "a key of the callee's");
+    assert!(keys(&mut s, Side::Pbx).is_some());
+}
+
+#[test]
+fn descriptions_of_unknown_calls_do_not_pass_where_protection_is_required() {
+    let mut s = script(Policy::Require, Policy::Plain);
+    let sdp = audio("192.0.2.1", 4000);
+    assert_eq!(s.request(Caller, "UPDATE 6", Some("b"), &sdp).unwrap_err().status, 488);
+    assert!(s.request(Caller, "ACK 4", Some("b"), &sdp).unwrap().body().is_empty());
+    assert!(s.response(Caller, 200, "INVITE 4", "b", &sdp).body().is_empty());
+}
+
+#[test]
+fn same_key_both_directions() {
+    let mut s = script(Policy::Plain, Policy::Require);
+    let offer = s.request(Caller, "INVITE 1", None, &audio("192.0.2.1", 4000)).unwrap();
+    let ours = streams(&offer)[0].crypto[1].line();
+    let answer = s.response(Caller, 200, "INVITE 1", "b", &savp("10.0.0.2", 5000, &format!("{}\r\n", *ours)));
+    assert!(streams(&answer)[0].rejected);
+    assert!(s.facts().contains(&"pbx answers insecurely".to_owned()));
+    let mut s = script(Policy::Terminate, Policy::Plain);
+    s.request(Caller, "INVITE 1", None, &savp("192.0.2.1", 4000, &crypto(1, AES, KEY))).unwrap();
+    let answer = s.response(Caller, 200, "INVITE 1", "b", &audio("10.0.0.2", 5000));
+    s.request(Caller, "ACK 1", Some("b"), "").unwrap();
+    let ours = streams(&answer)[0].crypto[0].line();
+    let echo = savp("192.0.2.1", 4000, &format!("{}\r\n", *ours));
+    assert_eq!(s.request(Caller, "INVITE 2", Some("b"), &echo).unwrap_err().status, 488);
 }

@@ -69,6 +69,7 @@ fn a_browsers_own_offer_is_answered() {
     for line in [
         "m=audio 30000 UDP/TLS/RTP/SAVPF 0 8 101",
         "a=ice-lite",
+        "a=group:BUNDLE 0",
         "a=setup:passive",
         "a=mid:0",
         "a=rtcp-mux",
@@ -91,6 +92,28 @@ fn a_browsers_own_offer_is_answered() {
     let whole = s.plan(0);
     assert!(whole.trunk.mux && !whole.pbx.mux);
     assert_eq!((whole.tappable, whole.pbx.protection), (Ok(()), Protection::None));
+}
+
+/// By the policy `max-bundle` a browser takes no description that leaves its m-line out of the group.
+#[test]
+fn a_browsers_bundle_and_its_name_for_the_m_line_stay() {
+    let mut s = script();
+    let offer =
+        browser("8Nwd", "11:22", "actpass").replace("BUNDLE 0", "BUNDLE voice").replace("mid:0", "mid:voice");
+    s.request(Caller, "INVITE 1", None, &offer).unwrap();
+    let answer = s.response(Caller, 200, "INVITE 1", "b", &audio("10.0.0.2", 5000));
+    assert!(has(&answer, "a=group:BUNDLE voice") && has(&answer, "a=mid:voice"), "{}", body(&answer));
+    s.request(Caller, "ACK 1", Some("b"), "").unwrap();
+    let held = audio_with("10.0.0.2", 5000, "a=sendonly\r\n");
+    let again = s.request(Callee, "INVITE 2", Some("b"), &held).unwrap();
+    assert!(has(&again, "a=group:BUNDLE voice") && has(&again, "a=mid:voice"), "{}", body(&again));
+
+    // Who has no group gets none.
+    let mut s = script();
+    let alone = browser("8Nwd", "11:22", "actpass").replace("a=group:BUNDLE 0\r\n", "");
+    s.request(Caller, "INVITE 1", None, &alone).unwrap();
+    let answer = s.response(Caller, 200, "INVITE 1", "b", &audio("10.0.0.2", 5000));
+    assert!(!body(&answer).contains("a=group"), "{}", body(&answer));
 }
 
 #[test]
@@ -232,4 +255,35 @@ fn setup_words() {
         let all = sidetone_sip::sdp::Stream::all(&description);
         assert_eq!(all[0].dtls.as_ref().unwrap().setup, Some(setup), "{word}");
     }
+}
+
+/// Neither would ever check: it is met where its description says that it is.
+#[test]
+fn a_lite_party_is_taken_as_one_without_ice() {
+    let mut s = script();
+    let lite = browser("8Nwd", "11:22", "actpass")
+        .replace("a=group", "a=ice-lite\r\na=group")
+        .replace("m=audio 9 ", "m=audio 4000 ")
+        .replace("c=IN IP4 0.0.0.0", "c=IN IP4 192.0.2.1");
+    s.request(Caller, "INVITE 1", None, &lite).unwrap();
+    let answer = s.response(Caller, 200, "INVITE 1", "b", &audio("10.0.0.2", 5000));
+    assert!(!body(&answer).contains("a=ice") && !body(&answer).contains("a=candidate"), "{}", body(&answer));
+    assert_eq!(plan(&mut s, Side::Trunk).ice, None);
+    assert_eq!(s.plan(0).trunk.remote_rtp, Some("192.0.2.1:4000".parse().unwrap()));
+}
+
+/// RFC 3262 §5: the answer in a reliable 18x is the answer. What is offered later is of the form agreed on then.
+#[test]
+fn an_answer_in_a_reliable_preview_settles_the_form() {
+    let mut s = script();
+    s.request(Caller, "INVITE 1", None, &browser("8Nwd", "11:22", "actpass")).unwrap();
+    let more = "Require: 100rel\r\nRSeq: 1\r\n";
+    s.response_with(Caller, 183, "INVITE 1", "b", more, &audio("10.0.0.2", 5000));
+    s.request(Caller, "PRACK 2", Some("b"), "").unwrap();
+    s.response(Caller, 200, "PRACK 2", "b", "");
+    s.response(Caller, 200, "INVITE 1", "b", "");
+    s.request(Caller, "ACK 1", Some("b"), "").unwrap();
+    let offer = s.request(Callee, "INVITE 7", Some("b"), &audio("10.0.0.2", 5000)).unwrap();
+    assert!(body(&offer).contains("UDP/TLS/RTP/SAVPF"), "{}", body(&offer));
+    assert!(!body(&offer).contains("a=crypto"), "{}", body(&offer));
 }

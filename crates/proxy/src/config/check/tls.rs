@@ -126,6 +126,14 @@ fn certificates(config: &Config, key: &str, peer: &Peer, faults: &mut Vec<Fault>
             "has no effect: clients are not asked for certificates; write client_certificates = \"optional\" in [sip.tls]",
         ));
     }
+    let open = listens(config, |transport| transport != Transport::Tls && !transport.is_websocket())
+        .find(|(_, listen)| !listen.addr.ip().is_loopback());
+    if let Some((_, open)) = open.filter(|_| !names.is_empty() && !peer.allow.is_empty()) {
+        let problem = format!(
+            "is asked of its clients by TLS only: by `{open}` its addresses in `allow` are let in without; empty `allow` to go by certificates alone"
+        );
+        faults.push(Fault::warning(format!("{key}.allow_certificates"), problem));
+    }
     for (index, name) in names.iter().enumerate() {
         let key = format!("{key}.allow_certificates.{index}");
         let others = config.trunks.iter().chain(&config.pbxs).take_while(|other| !std::ptr::eq(*other, peer));

@@ -73,14 +73,14 @@ impl Core {
     /// A client's connection is ready for messages. `guest` is its peer, if only the connection says so.
     pub(crate) fn flow_opened(&mut self, flow: Flow, guest: Option<PeerName>) {
         if let Some(peer) = guest {
-            self.guests.came(flow.remote, peer);
+            self.guests.came((flow.local, flow.remote), peer);
         }
         self.proxy.flow_opened(flow);
     }
 
     /// A client's connection is closed.
     pub(crate) fn flow_closed(&mut self, flow: &Flow) {
-        self.guests.left(flow.remote);
+        self.guests.left((flow.local, flow.remote));
         self.proxy.flow_closed(flow);
     }
 
@@ -98,6 +98,11 @@ impl Core {
             self.identities.clear();
         }
         self.identities.insert(remote, identity);
+    }
+
+    /// Whether a configured host was found at that address.
+    pub(crate) fn is_host(&self, remote: SocketAddr) -> bool {
+        self.identities.contains_key(&remote)
     }
 
     /// The name that the certificate at an address has to speak for: that of the host which was found there, else that

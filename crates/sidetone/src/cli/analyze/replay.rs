@@ -130,7 +130,7 @@ impl Replay {
             analysis.one_sided();
         }
         let mut narrator = Narrator::new(call.clone(), began);
-        let events = vec![narrator.tell(Duration::ZERO, CallStarted { analysed: judged })];
+        let events = vec![narrator.tell(Duration::ZERO, CallStarted { analysed: judged, signalling: None })];
         Self {
             analysis,
             call,
@@ -152,7 +152,7 @@ impl Replay {
     /// The call was answered.
     pub(super) fn answered(&mut self, at: Duration) {
         self.analysis.answered(at);
-        let event = self.narrator.tell(at, CallAnswered { waited: at });
+        let event = self.narrator.tell(at, CallAnswered { waited: at, signalling: None });
         self.events.push(event);
     }
 

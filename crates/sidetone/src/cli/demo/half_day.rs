@@ -100,7 +100,7 @@ fn events(
     let sip_call_id = format!("demo-{number}@example.invalid");
     let call = CallRef::new(hasher, id, &sip_call_id, trunk, Direction::Inbound, parties);
     let mut narrator = Narrator::new(call, began);
-    let mut told = vec![narrator.tell(Duration::ZERO, CallStarted { analysed: false })];
+    let mut told = vec![narrator.tell(Duration::ZERO, CallStarted { analysed: false, signalling: None })];
     let (team, agents) = lot.of(&TEAMS).copied().unwrap_or(("north", ["2001"; 4]));
     let label = |text: &str| -> anyhow::Result<Option<Label>> { Ok(Some(text.parse()?)) };
     let labels = Labels {
@@ -112,7 +112,7 @@ fn events(
         language: label("en")?,
     };
     told.push(narrator.tell(Duration::from_secs(1), labels));
-    told.push(narrator.tell(WAITED, CallAnswered { waited: WAITED }));
+    told.push(narrator.tell(WAITED, CallAnswered { waited: WAITED, signalling: None }));
     // One in twelve objects, and one is never told of anything.
     let state = match lot.draw(12) {
         0 => State::OptedOut,

@@ -128,6 +128,12 @@ impl Face {
         }
     }
 
+    /// Whether a key is one of ours that the party has been shown. As the party's it would be the same key for both
+    /// directions, and our own packets, sent back by anybody, would open.
+    pub(super) fn is_ours(&self, keying: &Keying) -> bool {
+        self.paired.iter().map(|(_, own)| own).chain(&self.offering_keys).any(|own| own == keying)
+    }
+
     /// Our key beside that one of the party's.
     pub(super) fn known_key(&self, theirs: &Keying) -> Option<&Keying> {
         self.paired.iter().find(|(known, _)| known == theirs).map(|(_, own)| own)
