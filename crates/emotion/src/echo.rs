@@ -1,7 +1,7 @@
 //! Which sound on a party's leg may be the other party's voice, given back by a telephone or by the line.
 //!
-//! A microphone hears the loudspeaker beside it, and a two-wire line returns part of what it carries. What comes back is
-//! speech, and may be upset speech, so no detector of speech keeps it apart. But it comes only while the other party
+//! A microphone hears the loudspeaker beside it, and a two-wire line returns part of what it carries. What comes back
+//! is speech, and may be upset speech, so no detector of speech keeps it apart. But it comes only while the other party
 //! speaks or shortly afterwards, and softer than whoever holds the telephone.
 
 /// Samples for which the other party's voice may still come back after they fell silent: 400 ms, the most that ITU-T

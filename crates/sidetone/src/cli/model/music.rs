@@ -22,7 +22,8 @@ pub(crate) struct Music {
     /// The folder that the manifest's relative paths are in.
     #[arg(long, value_name = "DIR")]
     root: PathBuf,
-    /// Recordings of music, or folders of them, such as Debian's asterisk-moh-opsound-wav: to report on, never to learn from.
+    /// Recordings of music, or folders of them, such as Debian's asterisk-moh-opsound-wav: to report on, never to learn
+    /// from.
     #[arg(long, value_name = "PATHS", value_delimiter = ',')]
     sounds: Vec<PathBuf>,
     /// Most speakers of a corpus.
