@@ -20,7 +20,7 @@ RELEASE := $(TARGET)/release/sidetone
 BINARY ?= $(RELEASE)
 PACKAGES := $(TARGET)/package
 
-.PHONY: help demo test lint deny bench bench-store fuzz build screenshots release deb deb-test image setup peers clean
+.PHONY: help demo test lint deny bench bench-store model-tables fuzz build screenshots release deb deb-test image setup peers clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -63,6 +63,11 @@ bench: setup ## Sidetone beside rtpengine and Kamailio, and what listening costs
 
 bench-store: setup ## a year of made-up calls in an SQLite store, and how long its lists take
 	$(CARGO) run --release -p sidetone-store --example year
+
+model-tables: setup ## docs/MODEL.md's tables anew: LABELS=labels.csv SPEECH=DIR SOUNDS=hold-music/,prompts/
+	$(CARGO) build --release -p sidetone
+	@python3 tools/model/tables.py --binary $(RELEASE) --labels $(LABELS) --speech $(SPEECH) \
+		$(if $(SOUNDS),--sounds $(SOUNDS)) $(MODEL_TABLES_ARGS)
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (default 20) each
 	@tools/fuzz.sh $(FUZZ_SECONDS)

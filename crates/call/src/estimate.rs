@@ -76,7 +76,8 @@ pub struct Evidence {
     pub concealed: f32,
 }
 
-/// Why an estimate is not acted on. An abstention is counted; it never raises an alert and never moves the state.
+/// Why an estimate is not acted on. An abstention is counted; it never raises an alert and never moves the state, but
+/// for [`Unsure`](Self::Unsure), which withholds the class alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Abstention {
@@ -96,7 +97,7 @@ pub enum Abstention {
     Announcement,
     /// The call was on hold.
     Hold,
-    /// The model was not sure enough of its own answer.
+    /// The model was not sure enough of the class. How agitated and how upset the voice sounds still counts.
     Unsure,
     /// The model failed, or its answer was not a number. The call goes on.
     Fault,

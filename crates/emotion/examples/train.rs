@@ -34,6 +34,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "taught" => options.teacher_weight = value.parse()?,
             "summary" => options.summary_weight = value.parse()?,
             "pool" => options.pool = value.parse()?,
+            "most-of" => {
+                options.most_of = list()
+                    .iter()
+                    .filter_map(|one| one.split_once(':'))
+                    .map(|(corpus, clips)| Ok((corpus.to_owned(), clips.parse()?)))
+                    .collect::<Result<_, std::num::ParseIntError>>()?;
+            }
+            "frozen" => options.frozen = value.parse()?,
+            "manner" => options.caller = value.parse()?,
+            "shares" => options.shares_weight = value.parse()?,
             "from" => options.start = Some(value.into()),
             "cache" => options.teacher_cache = Some(value.into()),
             "least" => options.least_clips = value.parse()?,

@@ -44,6 +44,14 @@ pub fn valence_arousal(class: Class) -> (f32, f32) {
     }
 }
 
+/// The mean valence, arousal and distress of classes by their shares, in the order of [`Class::ALL`].
+pub fn affect_of_shares(shares: &[f32]) -> [f32; 3] {
+    Class::ALL.into_iter().zip(shares).fold([0.0; 3], |[valence, arousal, upset], (of, share)| {
+        let (pleasant, agitated) = valence_arousal(of);
+        [valence + share * pleasant, arousal + share * agitated, upset + share * distress(of)]
+    })
+}
+
 /// How strongly this class counts as distress, in `[0, 1]`: what a person should come to the caller's help for.
 pub fn distress(class: Class) -> f32 {
     match class {

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use crate::{
+    echo::Echo,
     features::{Extractor, FeatureConfig},
     mark::FrameMark,
     vad::{Block, RATE, SpeechDetector, SpeechSegment},
@@ -54,6 +55,8 @@ pub struct Frontend {
     settling: Vec<Step>,
     level: Option<f32>,
     noise: Option<f32>,
+    /// What may be the other party, given back by this one's telephone.
+    echo: Echo,
     ready: VecDeque<Step>,
     gated: bool,
 }
@@ -74,6 +77,7 @@ impl Frontend {
             settling: Vec::new(),
             level: None,
             noise: None,
+            echo: Echo::default(),
             ready: VecDeque::new(),
             gated: true,
         }
@@ -90,6 +94,12 @@ impl Frontend {
         for piece in pcm.chunks(RATE as usize) {
             self.push_piece(piece, mark);
         }
+    }
+
+    /// Whether the other party is heard speaking where the next sound comes from: what is not as loud as this party
+    /// usually is may then be that voice, given back, and does not pass.
+    pub fn far_end(&mut self, speaks: bool) {
+        self.echo.far_end(speaks, self.pushed);
     }
 
     fn push_piece(&mut self, pcm: &[i16], mark: FrameMark) {
@@ -149,6 +159,9 @@ impl Frontend {
         let mut features = vec![0.0; config.dimensions()];
         let power = self.extractor.step(samples, &mut features);
         let step = Step { end: self.next, features, power, concealed };
+        if !self.echo.admits(step.end, power, self.level) {
+            return;
+        }
         match self.level {
             Some(_) => self.pass(step),
             None => {
@@ -218,6 +231,11 @@ impl Frontend {
     /// The next piece of detected speech.
     pub fn poll_speech(&mut self) -> Option<SpeechSegment> {
         self.detector.poll()
+    }
+
+    /// Steps that did not pass, since they may have been the other party's.
+    pub(crate) fn held_back(&self) -> u64 {
+        self.echo.held_back()
     }
 
     /// Samples pushed so far.

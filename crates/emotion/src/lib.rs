@@ -16,6 +16,7 @@
 
 pub mod class;
 pub mod corpus;
+mod echo;
 pub mod eval;
 pub mod features;
 pub mod frontend;

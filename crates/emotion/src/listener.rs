@@ -95,6 +95,17 @@ impl Listener {
         }
     }
 
+    /// Whether the other party is heard speaking beside what is pushed next. Then what is softer than this customer
+    /// usually is does not reach the network: it may be the other one's voice, given back by a telephone.
+    pub fn far_end(&mut self, speaks: bool) {
+        self.frontend.far_end(speaks);
+    }
+
+    /// Sound that did not reach the network for that reason.
+    pub fn held_back(&self) -> Duration {
+        media_time(self.frontend.held_back() * self.model.meta().features.step() as u64)
+    }
+
     /// Ends the audio: speech that was held back to settle the level is released.
     pub fn finish(&mut self) {
         self.frontend.finish();
@@ -181,8 +192,8 @@ impl Listener {
     }
 
     /// Reads the raw outputs for the window whose pooled values are `window`, and learns from it how this caller
-    /// sounds.
-    fn conclude(&mut self, logits: &[f32], affect: &[f32], window: &[f32]) -> Estimate {
+    /// sounds. Where `music` is above 0 it is likelier no voice than one.
+    fn conclude(&mut self, logits: &[f32], affect: &[f32], music: f32, window: &[f32]) -> Estimate {
         let calibration = self.model.meta().calibration_for(self.manner.known().is_some());
         let reading = calibration.read(logits, affect);
         let least_confidence = calibration.least_confidence;
@@ -194,6 +205,8 @@ impl Listener {
             Some(Abstention::TooLittleSpeech)
         } else if evidence.concealed > MOST_CONCEALED {
             Some(Abstention::TooMuchLoss)
+        } else if music > 0.0 {
+            Some(Abstention::Music)
         } else if evidence.snr_db < LEAST_SNR_DB {
             Some(Abstention::TooNoisy)
         } else if confidence < least_confidence {
@@ -289,9 +302,14 @@ fn run(
     let manner = if network.config().caller { Some(Manner::of(manners, width, device)?) } else { None };
     let outputs = network.conclude(&pooled, manner.as_ref(), None)?;
     let (logits, affect) = (outputs.logits.to_vec2::<f32>()?, outputs.affect.to_vec2::<f32>()?);
-    let read = logits.iter().zip(&affect).zip(windows.chunks_exact(width));
-    for ((place, listener), ((logits, affect), window)) in ready.iter_mut().map(|it| &mut **it).zip(read) {
-        estimates.push((*place, listener.conclude(logits, affect, window)));
+    let music: Vec<f32> = match &outputs.music {
+        Some(music) => music.flatten_all()?.to_vec1()?,
+        None => vec![f32::NEG_INFINITY; logits.len()],
+    };
+    let read = logits.iter().zip(&affect).zip(&music).zip(windows.chunks_exact(width));
+    let ready = ready.iter_mut().map(|it| &mut **it);
+    for ((place, listener), (((logits, affect), music), window)) in ready.zip(read) {
+        estimates.push((*place, listener.conclude(logits, affect, *music, window)));
     }
     Ok(())
 }

@@ -62,6 +62,20 @@ pub fn auc(scored: &[(f32, bool)]) -> Option<f64> {
     Some(wins / (positives * negatives))
 }
 
+/// Concordance of pairs (Lin 1989): 1 where both are the same throughout, 0 where one says nothing of the other; unlike
+/// correlation, a scale or a level of its own costs. `None` where neither ever changes.
+pub fn concordance(pairs: &[(f32, f32)]) -> Option<f64> {
+    let count = pairs.len() as f64;
+    let mean =
+        |get: fn(&(f32, f32)) -> f32| pairs.iter().map(|pair| f64::from(get(pair))).sum::<f64>() / count;
+    let (x, y) = (mean(|pair| pair.0), mean(|pair| pair.1));
+    let moment = |of: &dyn Fn(f64, f64) -> f64| {
+        pairs.iter().map(|pair| of(f64::from(pair.0) - x, f64::from(pair.1) - y)).sum::<f64>() / count
+    };
+    let spread = moment(&|x, y| x * x + y * y) + (x - y).powi(2);
+    (spread > 0.0).then(|| 2.0 * moment(&|x, y| x * y) / spread)
+}
+
 /// Expected calibration error over ten bins of equal width (Naeini et al. 2015): by how much confidence misses
 /// accuracy, on average. `scored` holds confidence and whether the answer was right.
 pub fn calibration_error(scored: &[(f32, bool)]) -> f64 {
@@ -169,6 +183,30 @@ mod tests {
         assert_eq!(auc(&[(0.5, false), (0.5, true)]), Some(0.5));
         assert_eq!(auc(&[(0.9, false), (0.5, true)]), Some(0.0));
         assert_eq!(auc(&[(0.9, true)]), None);
+    }
+
+    #[test]
+    fn concordance_asks_for_the_same_value_and_not_only_the_same_order() {
+        let line: Vec<(f32, f32)> = (0..10).map(|n| (n as f32, n as f32)).collect();
+        assert!((concordance(&line).unwrap() - 1.0).abs() < 1e-9);
+        let half: Vec<(f32, f32)> = line.iter().map(|(x, y)| (*x, 0.5 * y)).collect();
+        assert!(concordance(&half).unwrap() < 0.7);
+        let against: Vec<(f32, f32)> = line.iter().map(|(x, y)| (*x, 9.0 - y)).collect();
+        assert!((concordance(&against).unwrap() + 1.0).abs() < 1e-9);
+        assert_eq!(concordance(&[(1.0, 1.0), (1.0, 1.0)]), None);
+        assert_eq!(concordance(&[]), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn concordance_lies_between_minus_one_and_one_and_has_no_order(
+            pairs in proptest::collection::vec((-1.0f32..1.0, -1.0f32..1.0), 2..50)
+        ) {
+            let turned: Vec<(f32, f32)> = pairs.iter().map(|(x, y)| (*y, *x)).collect();
+            let (there, back) = (concordance(&pairs).unwrap_or(0.0), concordance(&turned).unwrap_or(0.0));
+            proptest::prop_assert!((-1.0 - 1e-9..=1.0 + 1e-9).contains(&there));
+            proptest::prop_assert!((there - back).abs() < 1e-9);
+        }
     }
 
     #[test]

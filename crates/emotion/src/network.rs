@@ -95,6 +95,8 @@ pub struct Outputs {
     pub affect: Tensor,
     /// `[batch, hidden]`: what the heads read.
     pub hidden: Tensor,
+    /// `[batch, 1]`: that this is no voice, before the logistic function, if the network has a head for it.
+    pub music: Option<Tensor>,
 }
 
 struct Linear {
@@ -158,6 +160,7 @@ pub struct Network {
     head_class: Linear,
     head_affect: Linear,
     head_caller: Option<Linear>,
+    head_music: Option<Linear>,
     tensors: HashMap<String, Tensor>,
     device: Device,
 }
@@ -227,6 +230,7 @@ impl Network {
             head_class: linear("head.class")?,
             head_affect: linear("head.affect")?,
             head_caller: if config.caller { Some(linear("head.caller")?) } else { None },
+            head_music: if config.music { Some(linear("head.music")?) } else { None },
             tensors: tensors.clone(),
             device: device.clone(),
             config,
@@ -317,6 +321,7 @@ mod tests {
             heads: 3,
             hidden: 5,
             caller: true,
+            music: false,
         };
         config.check().unwrap();
         let tensors = config.initial(&mut Rng::new(1), &Device::Cpu).unwrap().into_iter().collect();

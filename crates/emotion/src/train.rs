@@ -13,6 +13,7 @@ mod command;
 mod device;
 mod epoch;
 pub mod folds;
+pub mod music;
 pub(crate) mod optimiser;
 mod options;
 mod sounds;
@@ -43,7 +44,7 @@ use crate::{
 };
 use checkpoint::{read, save};
 use sidetone_call::Class;
-use sounds::{Sound, evenly, hear, load};
+use sounds::{Sound, hear, load};
 use trainer::Trainer;
 use validate::samples;
 
@@ -57,16 +58,26 @@ pub fn train(
     progress: &mut dyn FnMut(Progress) -> bool,
 ) -> Result<Report, TrainError> {
     options.network.check()?;
+    if options.frozen && options.start.is_none() {
+        return Err(TrainError::Nothing(
+            "only the encoder of a model to start from can stay as it is".into(),
+        ));
+    }
     std::fs::create_dir_all(&options.out)
         .map_err(|source| TrainError::Output { path: options.out.clone(), source })?;
     let manifest = Manifest::read(&options.manifest)?
         .filtered(|entry| options.corpora.is_empty() || options.corpora.contains(&entry.corpus));
     let split = Split::new(&manifest, &options.test, &options.validation, options.seed);
-    let sounds = load(&manifest, &options.root, progress)?;
+    // Only what is drawn is read: of a large corpus that is a part.
+    let drawn =
+        |side: &BTreeSet<String>, most| manifest.filtered(|entry| side.contains(&entry.speaker)).evenly(most);
+    let drawn = [drawn(&split.train, options.pool), drawn(&split.validation, options.most_clips / 3)];
+    let drawn = Manifest { entries: drawn.into_iter().flat_map(|part| part.entries).collect() };
+    let sounds = load(&drawn, &options.root, progress)?;
     let on = |side: &BTreeSet<String>| -> Vec<&Sound> {
         sounds.iter().filter(|sound| side.contains(&sound.entry.speaker)).collect()
     };
-    let (training, validation) = (evenly(&on(&split.train), options.pool), on(&split.validation));
+    let (training, validation) = (on(&split.train), on(&split.validation));
     let unchecked = options.validation.iter().any(|name| name == split::NOBODY);
     if training.is_empty() || (validation.is_empty() && !unchecked) {
         return Err(TrainError::Nothing(format!(
@@ -84,9 +95,8 @@ pub fn train(
         corpora.extend(before.meta().corpora.iter().cloned());
     }
     let mut trainer = Trainer::new(options, &training, progress)?;
-    // Validation hears a fixed G.711 line, and of a large corpus only a part.
-    let checked = evenly(&validation, options.most_clips / 3);
-    let checked: Vec<(Entry, Clip)> = checked.iter().map(|sound| hear(sound, &trainer.features)).collect();
+    // Validation hears a fixed G.711 line.
+    let checked: Vec<(Entry, Clip)> = validation.iter().map(|sound| hear(sound, &trainer.features)).collect();
 
     trainer.restore()?;
     while !trainer.finished() {

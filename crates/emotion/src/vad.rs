@@ -61,6 +61,8 @@ pub struct SpeechDetector {
     block: Vec<f32>,
     state: State,
     samples: u64,
+    /// Where the last block with speech ended.
+    last_audible: u64,
     above: u32,
     below: u32,
     /// Mean square of the loudest block lately.
@@ -110,6 +112,7 @@ impl SpeechDetector {
             block: Vec::with_capacity(BLOCK),
             state: State::Silent,
             samples: 0,
+            last_audible: 0,
             above: 0,
             below: 0,
             loudest: 0.0,
@@ -165,6 +168,9 @@ impl SpeechDetector {
         self.below = if score < RELEASE_SCORE { self.below + 1 } else { 0 };
         self.loudest = (self.loudest * FORGET).max(if self.above > 0 { power } else { 0.0 });
         let is_audible = self.below == 0 && power >= self.loudest * FAINT;
+        if is_audible {
+            self.last_audible = self.samples;
+        }
         match self.state {
             State::Silent if self.above >= ONSET_BLOCKS => {
                 let from = self.samples - u64::from(ONSET_BLOCKS) * BLOCK as u64;
@@ -239,6 +245,12 @@ impl SpeechDetector {
     /// Whether the party is speaking now (hangover included).
     pub fn is_speaking(&self) -> bool {
         matches!(self.state, State::Speaking(_))
+    }
+
+    /// Whether speech was audible within the last `tail` samples: narrower than a turn, which may stay open over a
+    /// quiet line.
+    pub fn sounded_within(&self, tail: u64) -> bool {
+        matches!(self.state, State::Speaking(_)) && self.samples.saturating_sub(self.last_audible) <= tail
     }
 
     /// Media time heard so far, to the last whole block of 16 ms.

@@ -5,9 +5,12 @@ mod common;
 
 use std::path::Path;
 
-use common::{alerts::alerts, cadence, caller, music, noise, recording, telephone, tones};
+use common::{
+    alerts::{alerts, told},
+    cadence, caller, music, noise, recording, telephone, tones,
+};
 use sidetone_emotion::{corpus::Band, rng::Rng};
-use sidetone_insight::{Alert, AlertKind, Phase};
+use sidetone_insight::{Alert, AlertKind, Insight, Phase};
 
 fn turns(alerts: &[Alert]) -> Vec<(AlertKind, Phase)> {
     alerts.iter().map(|alert| (alert.alert, alert.phase)).collect()
@@ -18,6 +21,24 @@ fn the_demos_caller_grows_upset_and_calms_down() {
     let heard = turns(&alerts(&telephone(&caller())));
     assert_eq!(heard.first().unwrap().1, Phase::Rising);
     assert_eq!(heard.last().unwrap().1, Phase::Calmed);
+}
+
+#[test]
+fn the_demos_calm_goodbye_is_calm_and_the_shift_follows_the_call() {
+    let agent = recording(Path::new("demo/agent.wav"));
+    let (told, summary) = told(&telephone(&caller()), &telephone(&agent));
+    let updates: Vec<_> = told
+        .into_iter()
+        .filter_map(|insight| if let Insight::AffectUpdate(update) = insight { Some(update) } else { None })
+        .collect();
+    let most = updates.iter().map(|update| update.distress).fold(0.0, f32::max);
+    let goodbye = &updates[updates.len() - 4..];
+    assert!(most > 0.9, "{most}");
+    assert!(goodbye.iter().all(|update| update.distress < 0.45), "{goodbye:?}");
+    // They began calm, and are calm again; in between they were not.
+    let sentiment = summary.sentiment.unwrap();
+    assert!(sentiment.shift.abs() < 0.2, "{sentiment:?}");
+    assert!(sentiment.lowest.valence < sentiment.start - 0.4, "{sentiment:?}");
 }
 
 #[test]

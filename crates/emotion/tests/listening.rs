@@ -3,12 +3,12 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use candle_core::{DType, Tensor};
-use common::{caller, estimates, listener, telephone, write_random};
+use common::{caller, estimates, listener, recording, telephone, write_random};
 use sidetone_call::{Abstention, Class, Estimate};
-use sidetone_emotion::{FrameMark, Model, corpus::Clip, estimate_due};
+use sidetone_emotion::{FrameMark, Model, SpeechDetector, corpus::Clip, estimate_due};
 
 fn speech() -> Vec<i16> {
     telephone(&caller()[..24 * 8000])
@@ -198,4 +198,45 @@ fn a_listener_whose_network_never_runs_stays_bounded() {
     assert!(listener.dropped() > Duration::from_secs(1));
     let late = estimate_due(&mut [&mut listener]);
     assert!(late.len() <= 120);
+}
+
+/// How many estimates a line gives on which the caller says `voice` while the agent speaks.
+fn beside_an_agent(voice: &[i16], agent: &[i16], told: bool) -> usize {
+    let mut listener = listener(&Model::embedded().unwrap());
+    let mut detector = SpeechDetector::new();
+    let mut count = 0;
+    for (heard, said) in voice.chunks(160).zip(agent.chunks(160)) {
+        detector.push(said, FrameMark::Audio);
+        if told {
+            listener.far_end(detector.sounded_within(1280));
+        }
+        listener.push(heard, FrameMark::Audio);
+        count += estimate_due(&mut [&mut listener]).len();
+    }
+    count
+}
+
+#[test]
+fn an_agent_who_comes_back_is_not_heard_as_the_caller() {
+    let agent = recording(Path::new("demo/agent.wav"));
+    let agent = &agent[..30 * 8000];
+    // 120 ms late and 20 dB down, on a line on which the caller has said nothing yet.
+    let back: Vec<i16> = std::iter::repeat_n(0, 960).chain(agent.iter().map(|x| x / 10)).collect();
+    let back = telephone(&back[..agent.len()]);
+    assert!(beside_an_agent(&back, agent, false) > 5, "it is speech, for all that the sound tells");
+    assert_eq!(beside_an_agent(&back, agent, true), 0);
+}
+
+#[test]
+fn a_caller_is_heard_beside_an_agent_who_speaks() {
+    let (voice, agent) = (speech(), recording(Path::new("demo/agent.wav")));
+    // Softly enough that the agent is no more than what comes back.
+    let alone = beside_an_agent(&voice, &vec![0; voice.len()], true);
+    let both = beside_an_agent(&voice, &agent[..voice.len()], true);
+    assert!(both * 10 >= alone * 7, "{both} of {alone}");
+    // The agent's words from elsewhere in the call, over all that the caller says once they have said anything.
+    let words = agent.iter().copied().filter(|x| x.abs() > 200).cycle().take(voice.len() - 64_000);
+    let over: Vec<i16> = std::iter::repeat_n(0, 64_000).chain(words).collect();
+    let over = beside_an_agent(&voice, &over, true);
+    assert!(over * 10 >= alone * 6, "{over} of {alone}: a caller's own loudness lets them through");
 }

@@ -4,8 +4,9 @@
 use std::{fmt::Write as _, fs, path::Path};
 
 use sidetone_emotion::{
-    Model,
-    corpus::Manifest,
+    FrameMark, Listener, Model,
+    corpus::{Manifest, background},
+    estimate_due,
     eval::{EvalError, EvalOptions, evaluate},
     network::NetworkConfig,
     rng::Rng,
@@ -13,6 +14,7 @@ use sidetone_emotion::{
         Progress, TrainError, TrainOptions,
         blend::{BlendError, BlendOptions, blend},
         folds::{FoldOptions, calibrate_by_folds},
+        music::{MusicOptions, fit},
         train,
     },
 };
@@ -80,6 +82,7 @@ fn options(root: &Path, out: &str) -> TrainOptions {
         heads: 2,
         hidden: 16,
         caller: false,
+        music: false,
     };
     options.epochs = 4;
     options.batch = 8;
@@ -323,4 +326,67 @@ fn a_blend_lies_between_a_model_and_what_further_training_made_of_it() {
     let smaller = train(&smaller, &mut |_| true).unwrap();
     options = BlendOptions { second: smaller.model, share: 0.5, ..options };
     assert!(matches!(blend(&options), Err(BlendError::Shapes { .. })));
+}
+
+#[test]
+fn the_heads_alone_learn_and_then_one_that_tells_music_and_changes_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    make_corpus(root);
+    let mut options = options(root, "before");
+    options.epochs = 2;
+    let before = train(&options, &mut |_| true).unwrap();
+    (options.out, options.frozen) = (root.join("nothing"), true);
+    assert!(
+        matches!(train(&options, &mut |_| true), Err(TrainError::Nothing(_))),
+        "there is no encoder to keep"
+    );
+    (options.out, options.start, options.seed) = (root.join("heads"), Some(before.model.clone()), 2);
+    let heads = train(&options, &mut |_| true).unwrap();
+    assert!(fs::read_to_string(&heads.card).unwrap().contains(" --frozen"));
+
+    let told = fit(&MusicOptions {
+        model: heads.model.clone(),
+        manifest: root.join("clips.csv"),
+        root: root.to_owned(),
+        music: Vec::new(),
+        speakers: 8,
+        seed: 1,
+        out: root.join("music"),
+    })
+    .unwrap();
+    let values = |path: &Path, name: &str| -> Vec<f32> {
+        let tensors = Model::open(path).unwrap().network().tensors().unwrap();
+        let found = tensors.into_iter().find(|(own, _)| own == name);
+        found.map_or_else(Vec::new, |(_, tensor)| tensor.flatten_all().unwrap().to_vec1().unwrap())
+    };
+    for name in ["stem.weight", "block1.mix.weight", "attention.score.weight"] {
+        assert_eq!(values(&before.model, name), values(&heads.model, name), "{name}");
+    }
+    assert_ne!(values(&before.model, "head.class.weight"), values(&heads.model, "head.class.weight"));
+    for name in ["stem.weight", "head.class.weight"] {
+        assert_eq!(values(&heads.model, name), values(&told.model, name), "{name}");
+    }
+    let card = fs::read_to_string(root.join("music/CARD.md")).unwrap();
+    assert!(card.contains("--frozen") && card.contains("## No voice"), "{card}");
+
+    // As a call hears it.
+    let heard = |pcm: &[i16]| {
+        let permit =
+            sidetone_consent::permit::RecordingPermit::new(sidetone_consent::permit::Stated::Material);
+        let mut listener = Listener::new(permit, Model::open(&told.model).unwrap());
+        listener.push(pcm, FrameMark::Audio);
+        let all = estimate_due(&mut [&mut listener]);
+        let music = |estimate: &&(usize, sidetone_call::Estimate)| {
+            estimate.1.abstained == Some(sidetone_call::Abstention::Music)
+        };
+        (all.iter().filter(music).count(), all.len())
+    };
+    let mut rng = Rng::new(9);
+    let music: Vec<i16> =
+        (0..6).flat_map(|_| background::music(&mut rng)).map(|x| (x * 1500.0) as i16).collect();
+    let voices: Vec<i16> = (0..12).flat_map(|n| voice(n % 2 == 0, &mut rng)).collect();
+    let ((music, windows), (voices, spoken)) = (heard(&music), heard(&voices));
+    assert!(music * 10 >= windows * 7, "{music} of {windows}");
+    assert!(spoken > 20 && voices * 10 <= spoken, "{voices} of {spoken}");
 }

@@ -311,6 +311,13 @@ impl CallAnalysis {
         self.agent.held(at, held);
     }
 
+    /// The customer's listener must know when the agent speaks: a telephone gives that voice back.
+    fn tell_who_speaks(&mut self, side: Side) {
+        if side == Side::Trunk {
+            self.customer.beside(self.agent.speaks());
+        }
+    }
+
     /// A copied RTP packet from the party on `side`.
     pub fn packet(&mut self, came: impl Into<Arrival>, stream: usize, side: Side, packet: &[u8]) {
         let Arrival { earliest, latest } = came.into();
@@ -321,6 +328,7 @@ impl CallAnalysis {
             }
             return;
         }
+        self.tell_who_speaks(side);
         let ear = self.ear(side);
         if ear.is_heard_since().is_some_and(|since| earliest < since && since <= at) {
             // The packet may have waited in its socket since before there was consent.
@@ -342,6 +350,7 @@ impl CallAnalysis {
 
     /// Decoded audio of the party on `side`, 8 kHz mono, continuing the previous block: for recordings without packets.
     pub fn pcm(&mut self, side: Side, pcm: &[i16]) {
+        self.tell_who_speaks(side);
         self.ear(side).pcm(pcm);
     }
 

@@ -37,6 +37,9 @@ use timeline::{Timeline, samples};
 
 /// The largest distance of an event's sequence number from the newest at which it counts in the audio's order.
 const NEIGHBOURS: std::ops::RangeInclusive<i16> = -32..=64;
+/// Samples without speech after which a party no longer speaks for whoever may hear them come back: 160 ms, a stop's
+/// closure. The listener allows for the way back itself.
+const MOMENT: u64 = 1280;
 /// Silence, a tenth of a second of it.
 const ZEROS: [i16; 800] = [0; 800];
 
@@ -481,6 +484,22 @@ impl Ear {
     /// Syllables in the polled pieces of speech since the last call of this method.
     pub(super) fn take_syllables(&mut self) -> u32 {
         std::mem::take(&mut self.syllables)
+    }
+
+    /// Whether the party has been heard speaking within the last moments.
+    pub(super) fn speaks(&self) -> bool {
+        match &self.role {
+            Role::Listening(listener) => listener.is_speaking(),
+            Role::Attending(detector) => detector.sounded_within(MOMENT),
+            Role::Deaf => false,
+        }
+    }
+
+    /// Whether the other party speaks beside what is heard next.
+    pub(super) fn beside(&mut self, other_speaks: bool) {
+        if let Role::Listening(listener) = &mut self.role {
+            listener.far_end(other_speaks);
+        }
     }
 
     pub(super) fn listener(&self) -> Option<&Listener> {

@@ -52,8 +52,10 @@ pub struct SmoothingThresholds {
 
 /// When a state becomes an alert.
 ///
-/// The score of an alert is the smoothed probability that the caller is upset, split by kind: whichever of
-/// anger and fear-or-sadness is the greater part keeps the whole, the other one loses in proportion.
+/// The score of an alert is how likely the caller is upset, beside how they sounded at first, split by kind: whichever
+/// of anger and fear-or-sadness is the greater part keeps the whole, the other one loses in proportion. It is made of
+/// the model's log-odds, smoothed: less a share of what the caller showed at first, less a doubt, and with what a rise
+/// of arousal adds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AlertThresholds {
@@ -63,8 +65,7 @@ pub struct AlertThresholds {
     /// Score at or below which the caller counts as calm, `[0, raise)`. The distance to `raise` is what keeps noise
     /// from turning an alert off and on.
     pub calm: f32,
-    /// Memory of the score, in seconds of speech. Shorter than the state's: the model's windows overlap by seconds, and
-    /// what comes on top of them is delay.
+    /// Memory of the score, in seconds of speech. It outlasts a lively sentence; what comes on top of it is delay.
     pub memory: Period,
     /// Speech for which the score must stay at `raise` or above without a break.
     pub sustain: Period,
@@ -85,12 +86,23 @@ pub struct AlertThresholds {
     pub arousal: f32,
     /// Or: rise above the caller's own arousal at first, `[0, 2]`.
     pub arousal_gain: f32,
-    /// Distress that an ordinary voice shows at first, `[0, 1]`. What a caller shows beyond it in their first seconds
-    /// is taken for their manner of speaking,
+    /// Distress that an ordinary voice shows at first, `(0, 1)`. What a caller shows beyond it in their first seconds,
+    /// in log-odds, is taken for their manner of speaking,
     pub usual: f32,
-    /// up to this much, `[0, 1]`, and is taken off their score. Bounded, so that a caller who is furious from
-    /// the first word is still heard.
+    /// and this share of it, `[0, 1]`, is taken off their score. Not all: who begins upset is upset.
     pub allowance: f32,
+    /// Taken off the score, in log-odds, `[0, 10]`: upsets are rare on a service line, and a stranger's voice misleads.
+    /// 0.9 leaves two fifths of the odds. Words that count stand in its place.
+    pub doubt: f32,
+    /// The same before the caller's own manner at first is known.
+    pub doubt_at_first: f32,
+    /// What a rise of arousal above the caller's own at first adds, in log-odds a unit, `[0, 50]`: of voices never
+    /// heard a network tells how they change better than what they mean.
+    pub agitation: f32,
+    /// Rise of arousal that lively talk has, `[0, 2]`: only what is beyond it counts.
+    pub lively: f32,
+    /// Most that the rise adds, in log-odds, `[0, 10]`: who is merely loud must not raise an alert.
+    pub most_agitation: f32,
     /// While one kind is up, the other must lead it by this much to rise beside it, `[0, 1]`: one upset is one alert.
     /// Small, or the first would be told as calmed before the other rises, while the caller is as upset as ever.
     pub margin: f32,
@@ -168,9 +180,9 @@ impl Default for AlertThresholds {
     fn default() -> Self {
         Self {
             raise: 0.8,
-            calm: 0.55,
-            memory: Period::from_secs(1),
-            sustain: Period::from_millis(2_500),
+            calm: 0.5,
+            memory: Period::from_secs(3),
+            sustain: Period::from_millis(500),
             sustain_at_first: Period::from_secs(4),
             calm_for: Period::from_secs(4),
             shortest: Period::from_secs(5),
@@ -179,8 +191,13 @@ impl Default for AlertThresholds {
             valence: -0.1,
             arousal: -0.1,
             arousal_gain: 0.15,
-            usual: 0.2,
-            allowance: 0.1,
+            usual: 0.3,
+            allowance: 0.6,
+            doubt: 0.9,
+            doubt_at_first: 0.6,
+            agitation: 8.0,
+            lively: 0.29,
+            most_agitation: 2.0,
             margin: 0.15,
         }
     }
@@ -224,6 +241,7 @@ impl Thresholds {
         let Self { smoothing, alerts, fusion, conduct, timeline_points } = self;
         let unit = |value: f32| (0.0..=1.0).contains(&value);
         let both = |value: f32| (-1.0..=1.0).contains(&value);
+        let odds = |value: f32| (0.0..=10.0).contains(&value);
         let positive = |value: f32| value > 0.0 && value <= 1.0;
         let between = |period: Period, least: u64, most: u64| {
             (Duration::from_millis(least)..=Duration::from_millis(most)).contains(&period.0)
@@ -254,8 +272,13 @@ impl Thresholds {
             (both(alerts.valence), "alerts.valence", "between -1 and 1"),
             (both(alerts.arousal), "alerts.arousal", "between -1 and 1"),
             ((0.0..=2.0).contains(&alerts.arousal_gain), "alerts.arousal_gain", "between 0 and 2"),
-            (unit(alerts.usual), "alerts.usual", "between 0 and 1"),
+            (alerts.usual > 0.0 && alerts.usual < 1.0, "alerts.usual", "above 0 and below 1"),
             (unit(alerts.allowance), "alerts.allowance", "between 0 and 1"),
+            (odds(alerts.doubt), "alerts.doubt", "between 0 and 10"),
+            (odds(alerts.doubt_at_first), "alerts.doubt_at_first", "between 0 and 10"),
+            ((0.0..=50.0).contains(&alerts.agitation), "alerts.agitation", "between 0 and 50"),
+            ((0.0..=2.0).contains(&alerts.lively), "alerts.lively", "between 0 and 2"),
+            (odds(alerts.most_agitation), "alerts.most_agitation", "between 0 and 10"),
             (unit(alerts.margin), "alerts.margin", "between 0 and 1"),
             (unit(fusion.words), "fusion.words", "between 0 and 1"),
             (fusion.usual > 0.0 && fusion.usual < 1.0, "fusion.usual", "above 0 and below 1"),

@@ -63,13 +63,57 @@ fn a_caller_angry_from_the_first_word_is_heard() {
 #[test]
 fn a_gruff_voice_is_compared_with_itself() {
     let gruff = sample(-0.3, 0.1, 0.55, &[(Class::Anger, 0.5), (Class::Neutral, 0.4)]);
-    let harder = sample(-0.35, 0.15, 0.84, &[(Class::Anger, 0.6), (Class::Neutral, 0.3)]);
+    let harder = sample(-0.35, 0.15, 0.88, &[(Class::Anger, 0.6), (Class::Neutral, 0.3)]);
     let mut same = Talk::new();
     same.says(10, &gruff).says(60, &harder);
     assert_eq!(same.rises(), 0, "a little above their own manner of speaking");
     let mut other = Talk::new();
     other.says(10, &calm()).says(60, &harder);
     assert_eq!(other.rises(), 1, "the same voice from someone who began calm");
+}
+
+#[test]
+fn a_model_that_is_unsure_of_the_class_still_tells_an_upset_and_its_end() {
+    let unsure = |sample: Estimate| Estimate { abstained: Some(Abstention::Unsure), ..sample };
+    let mut talk = Talk::new();
+    talk.says(10, &calm()).says(15, &unsure(angry())).says(15, &unsure(calm()));
+    let told: Vec<_> = talk.alerts().iter().map(|(_, alert)| alert.phase).collect();
+    assert_eq!(told, [Phase::Rising, Phase::Calmed]);
+    assert!(talk.updates().last().unwrap().1.confidence < 0.1, "of the class nothing is claimed");
+    let mut other = Talk::new();
+    let noisy = Estimate { abstained: Some(Abstention::TooNoisy), ..angry() };
+    other.says(10, &calm()).says(60, &noisy);
+    assert_eq!(other.rises(), 0);
+}
+
+#[test]
+fn who_is_merely_lively_is_not_upset() {
+    // More agitated than at first, by more than lively talk, and no more distressed.
+    let lively = sample(-0.2, 0.4, 0.35, &[(Class::Anger, 0.3), (Class::Happiness, 0.3)]);
+    let mut talk = Talk::new();
+    talk.says(10, &calm()).says(60, &lively);
+    assert_eq!(talk.rises(), 0);
+}
+
+#[test]
+fn agitation_beyond_a_callers_own_tells_what_the_distress_alone_does_not() {
+    let agitated = |arousal| sample(-0.3, arousal, 0.75, &[(Class::Anger, 0.6), (Class::Neutral, 0.2)]);
+    let calm = sample(-0.05, -0.2, 0.4, &[(Class::Neutral, 0.6)]);
+    let mut risen = Talk::new();
+    risen.says(10, &calm).says(15, &agitated(0.5));
+    assert_eq!(risen.rises(), 1);
+    let mut level = Talk::new();
+    level.says(10, &calm).says(15, &agitated(-0.1));
+    assert_eq!(level.rises(), 0);
+}
+
+#[test]
+fn who_is_upset_from_the_first_word_is_not_calm_because_they_always_were() {
+    let mut talk = Talk::new();
+    talk.says(60, &angry());
+    assert_eq!(talk.alerts().len(), 1, "no baseline is taken while an alert is up");
+    talk.says(30, &calm());
+    assert_eq!(talk.alerts().last().unwrap().1.phase, Phase::Calmed);
 }
 
 #[test]

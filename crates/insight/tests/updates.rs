@@ -76,7 +76,8 @@ fn the_baseline_is_the_callers_own_first_seconds() {
     assert!(same.valence.abs() < 0.01 && same.arousal.abs() < 0.01 && same.distress.abs() < 0.01, "{same:?}");
     talk.says(20, &sample(-0.6, 0.5, 0.5, &[]));
     let moved = talk.updates().last().unwrap().1.relative.unwrap();
-    assert!((moved.valence + 0.4).abs() < 0.01 && (moved.arousal - 0.2).abs() < 0.01, "{moved:?}");
+    assert!((moved.arousal - 0.2).abs() < 0.01, "{moved:?}");
+    assert!((moved.valence + 0.4).abs() < 0.01, "0.2 less, and what the agitation takes: {moved:?}");
     talk.says(20, &first);
     let back = talk.updates().last().unwrap().1.relative.unwrap();
     assert!(back.valence.abs() < 0.01, "the baseline stays where it was: {back:?}");
@@ -98,14 +99,14 @@ fn the_trend_says_where_valence_goes() {
 #[test]
 fn the_state_follows_the_alert() {
     let mut talk = Talk::new();
-    talk.says(5, &sample(0.6, 0.2, 0.0, &[]));
+    talk.says(10, &sample(0.6, 0.2, 0.0, &[]));
     assert_eq!(talk.updates().last().unwrap().1.state, State::Positive);
     talk.says(10, &angry());
     assert_eq!(talk.updates().last().unwrap().1.state, State::Frustrated);
     let (alerted, _) = talk.alerts()[0];
     let at_alert = talk.updates().into_iter().find(|(at, _)| *at == alerted).unwrap().1;
     assert_eq!(at_alert.state, State::Frustrated, "an update comes with the alert");
-    talk.says(20, &sample(-0.4, -0.3, 0.2, &[]));
+    talk.says(20, &sample(-0.6, -0.3, 0.2, &[]));
     assert_eq!(talk.updates().last().unwrap().1.state, State::Negative);
 }
 
@@ -151,13 +152,29 @@ fn sentiment_compares_the_start_with_the_end() {
     let mut talk = Talk::new();
     talk.says(12, &sample(-0.5, 0.0, 0.3, &[])).says(20, &angry()).says(15, &sample(0.4, 0.0, 0.1, &[]));
     let sentiment = talk.call.summary(talk.at).sentiment.unwrap();
-    assert!(sentiment.start == -0.5 && (0.3..=0.4).contains(&sentiment.end), "{sentiment:?}");
+    assert!(sentiment.start == -0.25 && (0.15..=0.2).contains(&sentiment.end), "{sentiment:?}");
     assert!(
         sentiment.lowest.valence < -0.65
             && sentiment.lowest.at > ms(12_000)
             && sentiment.lowest.at < ms(33_000)
     );
-    assert!(sentiment.highest.valence > 0.35 && sentiment.highest.at > ms(40_000));
+    assert!(sentiment.highest.valence > 0.17 && sentiment.highest.at > ms(40_000));
+}
+
+#[test]
+fn the_shift_follows_a_call_whose_valence_a_stranger_hardly_shows() {
+    // What the shipped network says of strangers: the valence hardly moves, the arousal does.
+    let calm = sample(-0.15, -0.2, 0.4, &[(Class::Neutral, 0.5), (Class::Sadness, 0.3)]);
+    let angry = sample(-0.22, 0.15, 0.65, &[(Class::Anger, 0.5), (Class::Happiness, 0.2)]);
+    let happy = sample(0.4, 0.15, 0.2, &[(Class::Happiness, 0.7), (Class::Anger, 0.1)]);
+    let shift = |middle: &Estimate, end: &Estimate| {
+        let mut talk = Talk::new();
+        talk.says(12, &calm).says(15, middle).says(20, end);
+        talk.call.summary(talk.at).sentiment.unwrap().shift
+    };
+    assert!(shift(&angry, &angry) <= -0.2, "{}", shift(&angry, &angry));
+    assert!(shift(&angry, &calm).abs() < 0.1, "{}", shift(&angry, &calm));
+    assert!(shift(&calm, &happy) > 0.15, "agitated with joy is not displeased: {}", shift(&calm, &happy));
 }
 
 #[test]
@@ -165,7 +182,7 @@ fn a_short_call_is_compared_half_with_half() {
     let mut talk = Talk::new();
     talk.says(4, &sample(-0.5, 0.0, 0.3, &[])).says(4, &sample(0.5, 0.0, 0.1, &[]));
     let sentiment = talk.call.summary(talk.at).sentiment.unwrap();
-    assert!(sentiment.start < -0.4 && sentiment.end > 0.0, "{sentiment:?}");
+    assert!(sentiment.start < -0.2 && sentiment.end > 0.0, "{sentiment:?}");
     let mut shorter = Talk::new();
     shorter.hears(&calm());
     assert_eq!(shorter.call.summary(shorter.at).sentiment, None);

@@ -106,7 +106,7 @@ fn a_voice_that_cannot_be_judged_leaves_it_to_the_words() {
 
 #[test]
 fn thanks_take_away_what_a_loud_voice_suggests() {
-    let loud = || sample(-0.15, 0.6, 0.82, &[(Class::Anger, 0.5), (Class::Happiness, 0.4)]);
+    let loud = || sample(-0.15, 0.6, 0.93, &[(Class::Anger, 0.5), (Class::Happiness, 0.4)]);
     assert_eq!(call(&vec![(loud(), None); 8], 2).rises(), 1);
     assert_eq!(call(&vec![(loud(), Some(content())); 8], 2).rises(), 0);
 }

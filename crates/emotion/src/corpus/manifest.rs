@@ -2,7 +2,7 @@
 //! there are; and columns named after classes, with what several listeners or a teacher made of a clip.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -158,6 +158,20 @@ impl Manifest {
     pub fn speakers(&self, corpus: &str) -> Vec<String> {
         let of_corpus = self.entries.iter().filter(|entry| entry.corpus == corpus);
         of_corpus.map(|entry| entry.speaker.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// At most `most` clips of each corpus, evenly spaced.
+    #[must_use]
+    pub fn evenly(&self, most: usize) -> Self {
+        let mut by_corpus: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+        for entry in &self.entries {
+            by_corpus.entry(&entry.corpus).or_default().push(entry);
+        }
+        let spaced = |of: Vec<&Entry>| -> Vec<Entry> {
+            let stride = of.len().div_ceil(most.max(1)).max(1);
+            of.into_iter().step_by(stride).cloned().collect()
+        };
+        Self { entries: by_corpus.into_values().flat_map(spaced).collect() }
     }
 
     /// Whether nothing of a corpus is labelled.

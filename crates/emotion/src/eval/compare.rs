@@ -201,6 +201,8 @@ mod tests {
             logits,
             calibration: Arc::new(Calibration::default()),
             distress: if alarmed(answered) { 0.9 } else { 0.1 },
+            valence: 0.0,
+            arousal: 0.0,
             length: 1.0,
             level: 0.0,
         }

@@ -6,7 +6,7 @@ use super::{EvalError, EvalOptions, clock};
 use crate::{
     corpus::{Band, Clip, Entry, Manifest, audio},
     manner::first_calm,
-    model::{Calibration, Model},
+    model::{Calibration, Model, Reading},
     rng::Rng,
     score::{pooled, read},
 };
@@ -24,6 +24,8 @@ pub(super) struct Heard {
     /// Of the model that heard it.
     pub(super) calibration: Arc<Calibration>,
     pub(super) distress: f32,
+    pub(super) valence: f32,
+    pub(super) arousal: f32,
     /// Length in seconds and level in dB, of the recording.
     pub(super) length: f32,
     pub(super) level: f32,
@@ -74,14 +76,26 @@ impl<'a> Hearing<'a> {
             if clip.steps > 0 {
                 let pooled = pooled(model.network(), &clip)?;
                 let (logits, affect) = read(model.network(), &pooled, None)?;
-                let distress = calibration.read(&logits, &affect).distress;
+                let Reading { distress, valence, arousal, .. } = calibration.read(&logits, &affect);
                 let power = recorded.iter().map(|x| f32::from(*x).powi(2)).sum::<f32>()
                     / recorded.len().max(1) as f32;
                 let level = 10.0 * (power + 1.0).log10();
                 let length = recorded.len() as f32 / 8000.0;
                 let (entry, calibration) = (entry.clone(), Arc::clone(&calibration));
                 let steps = clip.steps;
-                all.push(Heard { entry, class, pooled, steps, logits, calibration, distress, length, level });
+                all.push(Heard {
+                    entry,
+                    class,
+                    pooled,
+                    steps,
+                    logits,
+                    calibration,
+                    distress,
+                    valence,
+                    arousal,
+                    length,
+                    level,
+                });
             }
             self.done += 1;
             (self.progress)(self.done, self.of);
@@ -107,9 +121,9 @@ pub(super) fn beside_manner(
     for (_, clip) in heard.iter().enumerate().filter(|(place, _)| !used.contains(place)) {
         let Some(own) = manners.get(&clip.entry.speaker) else { continue };
         let (logits, affect) = read(model.network(), &clip.pooled, Some(own))?;
-        let distress = calibration.read(&logits, &affect).distress;
+        let Reading { distress, valence, arousal, .. } = calibration.read(&logits, &affect);
         let calibration = Arc::clone(&calibration);
-        all.push(Heard { logits, calibration, distress, ..clip.clone() });
+        all.push(Heard { logits, calibration, distress, valence, arousal, ..clip.clone() });
     }
     Ok(Some(all))
 }

@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::{hearing::Heard, leaks};
 use crate::{
-    class::{CLASSES, ClassSet},
+    class::{CLASSES, ClassSet, affect_of_shares},
     corpus::Entry,
     metrics::{
-        Confusion, Figure, RiskPoint, auc, bootstrap, calibration_error, calibration_noise, risk_coverage,
+        Confusion, Figure, RiskPoint, auc, bootstrap, calibration_error, calibration_noise, concordance,
+        risk_coverage,
     },
 };
 use sidetone_call::Class;
@@ -31,6 +32,9 @@ pub struct CorpusReport {
     pub distress_against_calm: Option<Figure>,
     /// Anger and fear against calm and neutral.
     pub alarm_against_calm: Option<Figure>,
+    /// Concordance of valence and arousal with what listeners heard, where any were asked: the mean of the places of
+    /// the classes that they named.
+    pub concordance: Option<Concordance>,
     /// Native recall by sex and by language.
     pub slices: Vec<Slice>,
     /// Native recall as recorded less through the band.
@@ -39,6 +43,15 @@ pub struct CorpusReport {
     pub length_only: Option<f64>,
     /// What knowing nothing but the clip's level would give, speakers apart.
     pub level_only: Option<f64>,
+}
+
+/// How well valence and arousal agree with listeners: see [`concordance`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Concordance {
+    /// Of valence.
+    pub valence: Figure,
+    /// Of arousal.
+    pub arousal: Figure,
 }
 
 /// The figures over one set of classes.
@@ -118,6 +131,7 @@ pub(super) fn report(corpus: &str, heard: &[Heard], wide: Option<&[Heard]>, draw
         distress_against_rest: area(&troubled, &|class| !troubled(class)),
         distress_against_calm: area(&troubled, &quiet),
         alarm_against_calm: area(&alarmed, &quiet),
+        concordance: agreement(&own, draws),
         slices: slices(&own),
         wide_less_band,
         length_only: leaks::alone(
@@ -127,6 +141,16 @@ pub(super) fn report(corpus: &str, heard: &[Heard], wide: Option<&[Heard]>, draw
             &own.iter().map(|c| (c.entry.speaker.as_str(), c.class, c.level)).collect::<Vec<_>>(),
         ),
     }
+}
+
+/// Valence and arousal beside those of the classes that listeners named.
+fn agreement(own: &[&Heard], draws: usize) -> Option<Concordance> {
+    let rated = own.iter().copied().filter(|clip| clip.entry.shares.is_some());
+    let meant = |clip: &Heard| affect_of_shares(clip.entry.shares.as_ref().map_or(&[], |shares| shares));
+    let valence = by_speaker(rated.clone(), |clip| (clip.valence, meant(clip)[0]));
+    let arousal = by_speaker(rated, |clip| (clip.arousal, meant(clip)[1]));
+    let figure = |pairs| bootstrap(pairs, draws, concordance);
+    Some(Concordance { valence: figure(&valence)?, arousal: figure(&arousal)? })
 }
 
 /// What a person should come to the caller's help for most.

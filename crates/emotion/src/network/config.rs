@@ -26,6 +26,10 @@ pub struct NetworkConfig {
     /// versions don't.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub caller: bool,
+    /// Whether a head of its own says that a window is of no voice: music, tones, noise, a crowd. Files of earlier
+    /// versions have none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub music: bool,
 }
 
 impl Default for NetworkConfig {
@@ -38,6 +42,7 @@ impl Default for NetworkConfig {
             heads: 4,
             hidden: 96,
             caller: false,
+            music: false,
         }
     }
 }
@@ -116,6 +121,9 @@ impl NetworkConfig {
         if self.caller {
             // From nothing: a network that goes on from one without it answers at first as that did.
             linear("head.caller", 2 * self.channels, self.hidden, 0.0);
+        }
+        if self.music {
+            linear("head.music", 2 * self.channels, 1, 0.0);
         }
         let mut norm = |name: &str, size: usize| {
             all.push((format!("{name}.scale"), vec![size], Init::Ones));

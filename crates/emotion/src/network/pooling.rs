@@ -90,13 +90,24 @@ impl Network {
             Some(dropout) => dropout.apply(&x),
             None => Ok(x),
         };
-        let x = dropped(self.head_norm.forward(pooled, training)?)?;
+        let x = self.head_norm.forward(pooled, training)?;
+        let music = self.head_music.as_ref().map(|head| head.forward(&x)).transpose()?;
+        let x = dropped(x)?;
         let mut x = self.head_hidden.forward(&x)?;
         if let (Some(layer), Some(manner)) = (&self.head_caller, manner) {
             let apart = dropped((pooled - &manner.own)?)?;
             x = (x + layer.forward(&apart)?.broadcast_mul(&manner.known)?)?;
         }
         let x = dropped(x.relu()?)?;
-        Ok(Outputs { logits: self.head_class.forward(&x)?, affect: self.head_affect.forward(&x)?, hidden: x })
+        let (logits, affect) = (self.head_class.forward(&x)?, self.head_affect.forward(&x)?);
+        Ok(Outputs { logits, affect, hidden: x, music })
+    }
+
+    /// Pooled windows as the heads see them, `[batch, 2 * channels]`: each of zero mean and unit deviation.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub(crate) fn levelled(&self, pooled: &Tensor) -> Result<Tensor> {
+        self.head_norm.forward(pooled, false)
     }
 }

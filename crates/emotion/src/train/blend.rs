@@ -96,9 +96,12 @@ fn open(path: &std::path::Path) -> Result<std::sync::Arc<Model>, TrainError> {
 fn meta(before: &Meta, after: &Meta) -> Option<Meta> {
     let mut network = after.network.clone();
     network.caller |= before.network.caller;
+    // What one of them told music by is no reading of the other's windows.
+    network.music = false;
     let same_as = |other: &Meta| {
         let mut theirs = other.network.clone();
         theirs.caller = network.caller;
+        theirs.music = false;
         theirs == network
     };
     if !same_as(before) || before.features != after.features || before.classes != after.classes {

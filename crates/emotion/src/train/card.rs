@@ -110,6 +110,24 @@ pub(super) fn blended(meta: &Meta, training: &str) -> String {
     text
 }
 
+/// A card with what is known of the head that tells music.
+pub(super) fn with_music(card: &str, report: &super::music::MusicReport) -> String {
+    const NAME: &str = "\n## No voice\n";
+    let before = card.split(NAME).next().unwrap_or(card).trim_end();
+    let mut text = format!("{before}\n{NAME}\n");
+    let (voices, others) = report.windows;
+    let _ = write!(
+        text,
+        "A head of its own, fitted on {voices} windows of voices and {others} of made music, tones, noise and crowds, tells \
+         what is no voice; the model abstains there. On examples that it was not fitted on it takes for no voice:\n\n\
+         | kind | windows that voice activity lets pass | taken for no voice |\n| --- | --- | --- |\n"
+    );
+    for (kind, (windows, share)) in &report.told {
+        let _ = writeln!(text, "| {kind} | {windows} | {:.1} % |", share * 100.0);
+    }
+    text
+}
+
 const OF_FOLDS: &str = "These weights have heard all of these speakers. Trainings like theirs that each left some out \
                         were asked about those, each calibrated by the others (a single one not at all):";
 const OF_TEST: &str = "On the test speakers, who had no say in anything above:";

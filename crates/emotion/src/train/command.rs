@@ -27,6 +27,9 @@ pub(super) fn line(options: &TrainOptions) -> String {
     if options.caller {
         line.push_str(" --manner");
     }
+    if options.frozen {
+        line.push_str(" --frozen");
+    }
     let mut say = |flag: &str, value: String| {
         line.push_str(&format!(" --{flag} {value}"));
     };

@@ -203,6 +203,7 @@ fn fold(
     // A fold that hears the caller's manner as well says of a stranger what one without that layer says.
     let mut shape = fold.meta().network.clone();
     shape.caller &= model.meta().network.caller;
+    shape.music = model.meta().network.music;
     if shape != model.meta().network {
         return Err(TrainError::Nothing(format!("{} is of another shape than the model", path.display())));
     }

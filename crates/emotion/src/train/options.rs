@@ -62,6 +62,10 @@ pub struct TrainOptions {
     /// caller's clips of one epoch share a line and a voice, and some others of theirs go before.
     #[serde(default)]
     pub caller: bool,
+    /// Whether the encoder and its attention stay as they are in `start`, so that the heads alone learn: a third of the
+    /// time, and what the encoder was taught by other corpora is kept.
+    #[serde(default)]
+    pub frozen: bool,
     /// The network's shape, unless there is a model to start from.
     pub network: NetworkConfig,
     /// How clips are varied.
@@ -107,6 +111,7 @@ impl TrainOptions {
             pool: 3000,
             start: None,
             caller: false,
+            frozen: false,
             network: NetworkConfig::default(),
             augmentation: Augmentation::default(),
             variants: 0,

@@ -8,7 +8,7 @@ use candle_core::{D, Device, Result, Tensor};
 use candle_nn::ops;
 
 use crate::{
-    class::{self, CLASSES, affect_of_label, from_label},
+    class::{CLASSES, affect_of_label, affect_of_shares, from_label},
     corpus::{Entry, Manifest, manifest::UNLABELLED},
     network::Outputs,
 };
@@ -130,14 +130,6 @@ fn within(shares: &[f32; CLASSES], mask: &[f32]) -> Option<Vec<f32>> {
     let own: Vec<f32> = shares.iter().zip(mask).map(|(share, mask)| share * mask).collect();
     let sum: f32 = own.iter().sum();
     (sum > 0.0).then(|| own.into_iter().map(|share| share / sum).collect())
-}
-
-/// The mean valence, arousal and distress of the classes.
-fn affect_of_shares(shares: &[f32]) -> [f32; 3] {
-    Class::ALL.into_iter().zip(shares).fold([0.0; 3], |[valence, arousal, distress], (of, share)| {
-        let (pleasant, agitated) = class::valence_arousal(of);
-        [valence + share * pleasant, arousal + share * agitated, distress + share * class::distress(of)]
-    })
 }
 
 fn smoothed(place: Option<usize>, mask: &[f32]) -> Vec<f32> {

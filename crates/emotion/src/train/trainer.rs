@@ -81,6 +81,8 @@ impl<'a> Trainer<'a> {
         let start = options.start.as_deref().map(Model::open).transpose()?;
         let mut shape = start.as_ref().map_or(&options.network, |model| model.network().config()).clone();
         shape.caller |= options.caller;
+        // Fitted when all else is: `train::music`.
+        shape.music = false;
         let mut initial = match &start {
             Some(model) => {
                 // What an older network lacks starts from nothing.
@@ -96,11 +98,14 @@ impl<'a> Trainer<'a> {
             }
             None => shape.initial(&mut rng, &device)?,
         };
-        let fixed = match &start {
-            Some(_) => initial.iter().filter(|(name, _)| name.starts_with("input.")).cloned().collect(),
-            None => standardise(training, &features, &device)?,
-        };
-        initial.retain(|(name, _)| !name.starts_with("input."));
+        // The inputs' map is never learnt; of a frozen network the heads alone are.
+        let stays = |name: &str| name.starts_with("input.") || (options.frozen && !name.starts_with("head."));
+        let mut fixed: HashMap<String, Tensor> =
+            initial.iter().filter(|(name, _)| stays(name)).cloned().collect();
+        if start.is_none() {
+            fixed.extend(standardise(training, &features, &device)?);
+        }
+        initial.retain(|(name, _)| !stays(name));
         let mut head = |name: &str, from: usize, to: usize, gain: f32| -> Result<(), TrainError> {
             let deviation = gain / (from as f32).sqrt();
             let values: Vec<f32> = (0..from * to).map(|_| deviation * rng.normal()).collect();

@@ -31,6 +31,7 @@ pub(crate) fn write_random(path: &Path, card_sha256: &str, caller: bool) -> Meta
         heads: 2,
         hidden: 8,
         caller,
+        music: false,
     };
     let plain = NetworkConfig { caller: false, ..network.clone() };
     let mut tensors: HashMap<String, Tensor> =

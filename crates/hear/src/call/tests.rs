@@ -475,3 +475,25 @@ fn comfort_noise_that_nobody_has_listed_is_no_fault() {
     customer(&mut call, 0, &packets);
     assert_eq!(call.poll_audible(), None);
 }
+
+#[test]
+fn an_agent_whom_the_customers_telephone_gives_back_is_not_the_customer() {
+    // What the agent says comes back 100 ms later, 20 dB down: the same packets on the customer's side.
+    let said = caller(ms(4_000), ms(10_600));
+    let back: Vec<i16> = std::iter::repeat_n(0, 800).chain(said.iter().map(|x| x / 10)).collect();
+    let estimates = |agent_speaks: bool| {
+        let mut call = call(&[(0, plan(Ok(())))]);
+        let (mut agent, mut customer) = (Phone::new(TEN), Phone::new(TEN));
+        let said = if agent_speaks { said.clone() } else { vec![0; said.len()] };
+        let mut count = 0;
+        for (from_agent, (at, from_customer)) in agent.speak(&said).into_iter().zip(customer.speak(&back)) {
+            call.packet(from_agent.0, 0, Side::Pbx, &from_agent.1);
+            call.packet(at, 0, Side::Trunk, &from_customer);
+            call.advance(at);
+            count += CallAnalysis::estimate(std::iter::once(&mut call));
+        }
+        count
+    };
+    assert!(estimates(false) > 3, "the same sound while the agent is silent is the customer's");
+    assert_eq!(estimates(true), 0);
+}

@@ -150,6 +150,11 @@ impl Lift {
 }
 
 impl Beside<'_> {
+    /// How far the words count as a basis of their own, `[0, 1]`.
+    pub(crate) fn weight(&self) -> f32 {
+        (self.words / COUNTS).clamp(0.0, 1.0)
+    }
+
     /// The voice's probability and the rest in one; without a voice that says anything, of the usual caller.
     pub(crate) fn fuse(&self, voice: Option<f32>) -> f32 {
         let beside = self.words + self.conduct;

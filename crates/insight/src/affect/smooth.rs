@@ -6,13 +6,14 @@ use std::time::Duration;
 use super::sample::Sound;
 use super::update::{Relative, State, Trend};
 use crate::number::round3;
-use crate::thresholds::SmoothingThresholds;
+use crate::thresholds::{AlertThresholds, SmoothingThresholds};
 use sidetone_call::Class;
 
 /// Exponential smoothing over speech time, not call time: a pause neither ages nor confirms what was heard.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Smooth {
     started: bool,
+    judged: bool,
     pub(crate) valence: f32,
     pub(crate) arousal: f32,
     pub(crate) confidence: f32,
@@ -22,22 +23,29 @@ pub(crate) struct Smooth {
     trend: Trend,
     mood: State,
     baseline: Baseline,
+    upset: bool,
 }
 
-/// What alerts go by: the same, forgotten sooner and with every usable estimate counting alike. The model's windows of
-/// four seconds are smooth enough by themselves, and how sure it is of the class says nothing of the distress: an upset
-/// voice is often one of which it can't say whether it is angry or afraid.
+/// What alerts go by: the same with a memory of its own, every estimate counting alike, and those that are unsure of
+/// the class counting too. How sure the model is of the class says nothing of the distress: an upset voice is often one
+/// of which it can't say whether it is angry or afraid, and a calm one of which it can't say whether it is sad.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Quick {
     pub(crate) valence: f32,
     pub(crate) arousal: f32,
     pub(crate) distress: f32,
+    /// Log-odds of distress.
+    pub(crate) odds: f32,
     classes: Option<[f32; Class::ALL.len()]>,
+    started: bool,
 }
 
 impl Quick {
-    fn take(&mut self, sample: &Sound, gain: f32) {
-        approach(&mut self.valence, sample.valence, gain);
+    fn take(&mut self, sample: &Sound, memory: Duration) {
+        let gain =
+            if std::mem::replace(&mut self.started, true) { gain(sample.span, 1.0, memory) } else { 1.0 };
+        approach(&mut self.odds, log_odds(sample.distress), gain);
+        approach(&mut self.valence, sample.own_valence, gain);
         approach(&mut self.arousal, sample.arousal, gain);
         approach(&mut self.distress, sample.distress, gain);
         blend(&mut self.classes, sample.classes, gain);
@@ -54,6 +62,17 @@ impl Quick {
         let all = hot + share(Class::Fear) + share(Class::Sadness);
         if all >= 0.05 { hot / all } else { (0.5 + self.arousal).clamp(0.0, 1.0) }
     }
+}
+
+/// Log-odds, of what a probability in single precision can be told apart from 0 and 1 by.
+pub(crate) fn log_odds(probability: f32) -> f32 {
+    let probability = probability.clamp(0.005, 0.995);
+    (probability / (1.0 - probability)).ln()
+}
+
+/// The probability of these log-odds.
+pub(crate) fn logistic(odds: f32) -> f32 {
+    1.0 / (1.0 + (-odds).exp())
 }
 
 /// The weight that a sample of `span` gets against a memory of `memory`.
@@ -76,36 +95,40 @@ fn blend(held: &mut Option<[f32; Class::ALL.len()]>, new: Option<[f32; Class::AL
 impl Smooth {
     /// Takes a usable sample; alerts remember for `alert_memory`.
     pub(crate) fn take(&mut self, sample: &Sound, thresholds: &SmoothingThresholds, alert_memory: Duration) {
-        let quick = if self.started { gain(sample.span, 1.0, alert_memory) } else { 1.0 };
-        self.quick.take(sample, quick);
-        self.baseline.take(sample, thresholds.baseline.into());
-        if !self.started {
-            *self = Self {
-                started: true,
-                valence: sample.valence,
-                arousal: sample.arousal,
-                confidence: sample.confidence,
-                classes: sample.classes,
-                slow_valence: sample.valence,
-                baseline: std::mem::take(&mut self.baseline),
-                quick: self.quick,
-                ..Self::default()
-            };
-        } else {
-            let fast = gain(sample.span, sample.confidence, thresholds.memory.into());
-            approach(&mut self.valence, sample.valence, fast);
-            approach(&mut self.arousal, sample.arousal, fast);
-            approach(
-                &mut self.confidence,
-                sample.confidence,
-                gain(sample.span, 1.0, thresholds.memory.into()),
-            );
-            blend(&mut self.classes, sample.classes, fast);
-            let slow = gain(sample.span, sample.confidence, thresholds.trend_memory.into());
-            approach(&mut self.slow_valence, sample.valence, slow);
+        self.hint(sample, thresholds, alert_memory);
+        let first = !std::mem::replace(&mut self.judged, true);
+        let weight = |weight| if first { 1.0 } else { gain(sample.span, weight, thresholds.memory.into()) };
+        approach(&mut self.confidence, sample.confidence, weight(1.0));
+        blend(&mut self.classes, sample.classes, weight(sample.confidence));
+    }
+
+    /// Takes a sample that may be unsure of the class: all counts but the class and the confidence.
+    pub(crate) fn hint(&mut self, sample: &Sound, thresholds: &SmoothingThresholds, alert_memory: Duration) {
+        self.quick.take(sample, alert_memory);
+        if !self.upset {
+            self.baseline.take(sample, thresholds.baseline.into());
         }
+        let first = !std::mem::replace(&mut self.started, true);
+        let weight = |memory| if first { 1.0 } else { gain(sample.span, 1.0, memory) };
+        let (fast, slow) = (weight(thresholds.memory.into()), weight(thresholds.trend_memory.into()));
+        approach(&mut self.valence, sample.valence, fast);
+        approach(&mut self.arousal, sample.arousal, fast);
+        approach(&mut self.slow_valence, sample.valence, slow);
         self.trend = trend(self.trend, self.valence - self.slow_valence, thresholds.trend);
         self.mood = mood(self.mood, self.valence, thresholds.mood);
+    }
+
+    /// Nothing was heard for long: what alerts go by is again what is known of the caller.
+    pub(crate) fn lapse(&mut self) {
+        if let Some(own) = self.baseline.settled() {
+            let Baseline { own_valence: valence, arousal, distress, odds, .. } = *own;
+            self.quick = Quick { valence, arousal, distress, odds, ..self.quick };
+        }
+    }
+
+    /// Whether an alert is up: how the caller sounds then is not how they usually do.
+    pub(crate) fn upset(&mut self, upset: bool) {
+        self.upset = upset;
     }
 
     /// An estimate that was declined: nothing moves but the confidence.
@@ -113,9 +136,18 @@ impl Smooth {
         approach(&mut self.confidence, 0.0, gain(span, 1.0, thresholds.memory.into()));
     }
 
-    /// What is told of distress is what alerts go by, or the two would contradict each other.
+    /// The model's own word on distress.
     pub(crate) fn distress(&self) -> f32 {
         self.quick.distress
+    }
+
+    /// How likely the caller is upset by their voice, in log-odds: the model's word, less a share of what they showed
+    /// beyond an ordinary voice at first, less a doubt, and with what a rise of arousal adds.
+    pub(crate) fn upset_odds(&self, alerts: &AlertThresholds) -> f32 {
+        let Some(own) = self.baseline.settled() else { return self.quick.odds - alerts.doubt_at_first };
+        let manner = alerts.allowance * (own.odds - log_odds(alerts.usual)).max(0.0);
+        let rise = (self.quick.arousal - own.arousal - alerts.lively).max(0.0);
+        self.quick.odds - manner - alerts.doubt + (alerts.agitation * rise).min(alerts.most_agitation)
     }
 
     /// What alerts go by.
@@ -123,14 +155,14 @@ impl Smooth {
         &self.quick
     }
 
+    /// The caller's own arousal at first, once known.
+    pub(crate) fn baseline_arousal(&self) -> Option<f32> {
+        self.baseline.settled().map(|own| own.arousal)
+    }
+
     /// Whether it is known how this caller sounds at first.
     pub(crate) fn knows_baseline(&self) -> bool {
         self.baseline.settled
-    }
-
-    /// The caller's own distress at first, once known.
-    pub(crate) fn baseline_distress(&self) -> Option<f32> {
-        self.baseline.settled().map(|own| own.distress)
     }
 
     /// How much more agitated than at first, `[-2, 2]`; 0 until the baseline is known.
@@ -185,12 +217,13 @@ fn mood(held: State, valence: f32, enter: f32) -> State {
     }
 }
 
-/// How this caller sounds when nothing has happened yet: the confidence-weighted mean of their first seconds.
-#[derive(Debug, Clone, Default)]
+/// How this caller sounds when nothing has happened yet: the mean of their first seconds, each counting alike.
+#[derive(Debug, Clone, Copy, Default)]
 struct Baseline {
     heard: Duration,
-    weight: f32,
+    odds: f32,
     valence: f32,
+    own_valence: f32,
     arousal: f32,
     distress: f32,
     settled: bool,
@@ -201,16 +234,17 @@ impl Baseline {
         if self.settled {
             return;
         }
-        let weight = sample.confidence * sample.span.as_secs_f32();
-        self.heard += sample.span;
-        self.weight += weight;
-        if self.weight > 0.0 {
-            let gain = weight / self.weight;
-            approach(&mut self.valence, sample.valence, gain);
-            approach(&mut self.arousal, sample.arousal, gain);
-            approach(&mut self.distress, sample.distress, gain);
+        if sample.span.is_zero() {
+            return;
         }
-        self.settled = self.heard >= enough && self.weight > 0.0;
+        self.heard += sample.span;
+        let gain = sample.span.as_secs_f32() / self.heard.as_secs_f32();
+        approach(&mut self.valence, sample.valence, gain);
+        approach(&mut self.own_valence, sample.own_valence, gain);
+        approach(&mut self.arousal, sample.arousal, gain);
+        approach(&mut self.distress, sample.distress, gain);
+        approach(&mut self.odds, log_odds(sample.distress), gain);
+        self.settled = self.heard >= enough;
     }
 
     fn settled(&self) -> Option<&Self> {

@@ -7,7 +7,7 @@ use super::alert::{Alert, AlertKind, Evidence, Phase, Watch};
 use super::edges::Edges;
 use super::fusion::{Beside, Lift};
 use super::sample::Sound;
-use super::smooth::Smooth;
+use super::smooth::{Smooth, logistic};
 use super::update::{AffectUpdate, State};
 use crate::number::{round3, whole};
 use crate::summary::{AlertSpan, Alerts, Analysis, Sentiment};
@@ -28,12 +28,16 @@ pub(crate) struct AffectTrack {
     last_sample: Option<Duration>,
     last_usable: Option<Duration>,
     judged: Duration,
+    /// Speech of which an estimate told anything, if only how upset it sounds.
+    heard: Duration,
     told_at: Duration,
     fresh: u32,
     fresh_abstained: u32,
     estimates: u32,
     abstained: BTreeMap<Abstention, u32>,
     alerts: Alerts,
+    /// How likely the caller is upset, by their voice.
+    upset: f32,
 }
 
 /// What one estimate led to.
@@ -58,20 +62,22 @@ impl AffectTrack {
         let span = self.span(at, thresholds);
         self.last_sample = Some(at);
         let sound = match Sound::of(sample, span, &thresholds.smoothing) {
-            Ok(sound) => sound,
+            Ok(sound) => sound.beside(self.smooth.baseline_arousal()),
             Err(reason) => {
                 let count = self.abstained.entry(reason).or_default();
                 *count = count.saturating_add(1);
                 self.fresh_abstained = self.fresh_abstained.saturating_add(1);
                 self.smooth.abstain(span, &thresholds.smoothing);
-                return Outcome::default();
+                return match Sound::unsure(sample, span) {
+                    Some(sound) => {
+                        let sound = sound.beside(self.smooth.baseline_arousal());
+                        self.hint(at, &sound, lift, thresholds)
+                    }
+                    None => Outcome::default(),
+                };
             }
         };
-        let gap = self.last_usable.map_or(Duration::ZERO, |last| at.saturating_sub(last));
-        if gap > thresholds.alerts.stale.into() {
-            self.watch.lapse();
-        }
-        self.last_usable = Some(at);
+        self.hear(at, span, thresholds);
         self.estimates = self.estimates.saturating_add(1);
         self.fresh = self.fresh.saturating_add(1);
         if span.is_zero() {
@@ -82,14 +88,31 @@ impl AffectTrack {
         self.smooth.take(&sound, &thresholds.smoothing, thresholds.alerts.memory.into());
         let alerts = self.watch(at, span, lift, thresholds);
         let smooth = &self.smooth;
-        let reading = Some([smooth.valence, smooth.arousal, smooth.distress()]);
-        let told_before = self.told_at;
-        let update = self.update(&alerts);
-        if let Some(update) = &update {
-            let span = self.judged.saturating_sub(told_before);
-            self.edges.take(at, span, update.valence, thresholds.smoothing.edge.into());
+        let reading = Some([smooth.valence, smooth.arousal, self.upset]);
+        Outcome { reading, update: self.update(at, &alerts, thresholds), alerts }
+    }
+
+    /// An estimate that is unsure of the class tells all the same how agitated and how upset the caller sounds: it
+    /// moves all but the class and the confidence, and counts for alerts.
+    fn hint(&mut self, at: Duration, sound: &Sound, lift: &Lift, thresholds: &Thresholds) -> Outcome {
+        self.hear(at, sound.span, thresholds);
+        self.fresh = self.fresh.saturating_add(1);
+        self.smooth.hint(sound, &thresholds.smoothing, thresholds.alerts.memory.into());
+        let alerts = self.watch(at, sound.span, lift, thresholds);
+        let smooth = &self.smooth;
+        let reading = Some([smooth.valence, smooth.arousal, self.upset]);
+        Outcome { reading, update: self.update(at, &alerts, thresholds), alerts }
+    }
+
+    /// The voice is heard at `at`: what was half gathered before a long break counts no longer.
+    fn hear(&mut self, at: Duration, span: Duration, thresholds: &Thresholds) {
+        let gap = self.last_usable.map_or(Duration::ZERO, |last| at.saturating_sub(last));
+        if gap > thresholds.alerts.stale.into() {
+            self.watch.lapse();
+            self.smooth.lapse();
         }
-        Outcome { reading, update, alerts }
+        self.last_usable = Some(at);
+        self.heard = self.heard.saturating_add(span);
     }
 
     /// Words have come that stand for `span` of speech up to `at`: they may raise or end an alert by themselves,
@@ -109,8 +132,15 @@ impl AffectTrack {
     fn watch(&mut self, at: Duration, span: Duration, lift: &Lift, thresholds: &Thresholds) -> Vec<Alert> {
         let stale = Duration::from(thresholds.alerts.stale);
         let heard = self.last_usable.is_some_and(|last| at.saturating_sub(last) <= stale);
-        let evidence = evidence(&self.smooth, heard, &lift.beside(at, &thresholds.fusion), thresholds);
+        let beside = lift.beside(at, &thresholds.fusion);
+        let by_voice = self.smooth.upset_odds(&thresholds.alerts);
+        // What is told of distress is what alerts go by, or the two would contradict each other.
+        self.upset = logistic(by_voice);
+        // Words that count say themselves how rare an upset is.
+        let voice = heard.then(|| logistic(by_voice + beside.weight() * thresholds.alerts.doubt));
+        let evidence = evidence(&self.smooth, voice, &beside, thresholds);
         let alerts: Vec<Alert> = self.watch.step(at, span, &evidence, &thresholds.alerts).collect();
+        self.smooth.upset(self.watch.up().is_some());
         alerts.iter().for_each(|alert| note(&mut self.alerts, at, alert));
         alerts
     }
@@ -132,19 +162,22 @@ impl AffectTrack {
         }
     }
 
-    /// An update is due after each second of judged speech, and with each alert so that state and alert agree.
-    fn update(&mut self, alerts: &[Alert]) -> Option<AffectUpdate> {
-        if alerts.is_empty() && self.judged.saturating_sub(self.told_at) < UPDATE_EVERY {
+    /// An update is due after each second of speech that told anything, and with each alert so that state and alert
+    /// agree.
+    fn update(&mut self, at: Duration, alerts: &[Alert], thresholds: &Thresholds) -> Option<AffectUpdate> {
+        let span = self.heard.saturating_sub(self.told_at);
+        if alerts.is_empty() && span < UPDATE_EVERY {
             return None;
         }
-        self.told_at = self.judged;
+        self.told_at = self.heard;
+        self.edges.take(at, span, round3(self.smooth.valence), thresholds.smoothing.edge.into());
         let smooth = &self.smooth;
         Some(AffectUpdate {
             leg: CustomerOnly,
             modality: Modality::Voice,
             valence: round3(smooth.valence),
             arousal: round3(smooth.arousal),
-            distress: round3(smooth.distress()),
+            distress: round3(self.upset),
             confidence: round3(smooth.confidence),
             state: self.up().unwrap_or_else(|| smooth.mood()),
             trend: smooth.trend(),
@@ -185,12 +218,11 @@ impl AffectTrack {
     }
 }
 
-/// How upset the caller is, split by kind, and whether valence and arousal bear it out.
-fn evidence(smooth: &Smooth, heard: bool, beside: &Beside<'_>, thresholds: &Thresholds) -> Evidence {
+/// How upset the caller is, by their voice if it is heard and by what else is known, split by kind, and whether valence
+/// and arousal bear it out.
+fn evidence(smooth: &Smooth, voice: Option<f32>, beside: &Beside<'_>, thresholds: &Thresholds) -> Evidence {
     let alerts = &thresholds.alerts;
-    let own = smooth.baseline_distress().map_or(0.0, |own| (own - alerts.usual).clamp(0.0, alerts.allowance));
-    let quick = smooth.quick();
-    let voice = heard.then(|| (quick.distress - own).clamp(0.0, 1.0));
+    let (quick, heard) = (smooth.quick(), voice.is_some());
     let upset = beside.fuse(voice);
     let heat = beside.heat(heard.then(|| quick.heat()));
     let by_words = beside.is_unpleasant(alerts.valence);

@@ -34,10 +34,11 @@ pub struct AffectUpdate {
     pub relative: Option<Relative>,
     /// Smoothed class probabilities; empty if the model gives none.
     pub classes: BTreeMap<Class, f32>,
-    /// The customer's speech judged so far in this call.
+    /// The customer's speech judged so far in this call. Updates are told too where the model was unsure of the class
+    /// alone: then it stays.
     #[serde(rename = "speech_ms", with = "millis")]
     pub speech: Duration,
-    /// Estimates that went into this update.
+    /// Estimates that went into this update, those that were unsure of the class among them.
     pub estimates: u32,
     /// Estimates that the model declined to give since the update before.
     pub abstained: u32,

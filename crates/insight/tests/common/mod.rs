@@ -23,7 +23,7 @@ pub(crate) fn angry() -> Estimate {
 }
 
 pub(crate) fn weeping() -> Estimate {
-    sample(-0.7, -0.2, 0.85, &[(Class::Sadness, 0.6), (Class::Fear, 0.25), (Class::Anger, 0.05)])
+    sample(-0.7, -0.2, 0.95, &[(Class::Sadness, 0.6), (Class::Fear, 0.25), (Class::Anger, 0.05)])
 }
 
 pub(crate) fn joyful() -> Estimate {

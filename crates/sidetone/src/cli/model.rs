@@ -7,6 +7,7 @@ mod calibrate;
 mod eval;
 mod fetch;
 mod list;
+mod music;
 mod plots;
 mod several;
 mod text;
@@ -38,6 +39,8 @@ pub(super) enum Model {
     Blend(blend::Blend),
     /// Calibrate a model on what models trained alike make of speakers that they do not know.
     Calibrate(calibrate::Calibrate),
+    /// Teach a model to tell music, tones, noise and crowds from a voice. The last step: it changes nothing else.
+    Music(music::Music),
     /// Measure a model on labelled speech of speakers it never heard.
     Eval(eval::Eval),
     /// Count the alerts that an hour without any reason for one raises: calm speech strung into calls, music, prompts.
@@ -54,6 +57,7 @@ impl Model {
             Self::TrainText(train) => train.run(output),
             Self::Blend(blend) => blend.run(output),
             Self::Calibrate(calibrate) => calibrate.run(output),
+            Self::Music(music) => music.run(output),
             Self::Eval(eval) => eval.run(output),
             Self::Budget(budget) => budget.run(output),
         }

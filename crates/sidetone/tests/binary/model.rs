@@ -105,6 +105,13 @@ fn an_operator_trains_judges_adapts_and_budgets_on_their_own_calls() {
     let alone = sidetone(&["model", "blend", "--of", &weights, "--out", &between]);
     assert!(!alone.status.success(), "{alone:?}");
 
+    // Last, a model learns what is no voice.
+    let told = text(&root.join("told"));
+    let music = ["model", "music", "--model", &weights, "--out", &told, "--json"];
+    let music = &json_lines(&[&music[..], &data[..]].concat())[0];
+    assert!(music["told"]["tones"]["share"].as_f64().unwrap() > 0.5, "{music}");
+    assert!(fs::read_to_string(root.join("told/CARD.md")).unwrap().contains("## No voice"));
+
     let plots = text(&root.join("plots"));
     let answers = text(&root.join("answers.jsonl"));
     let judged = [

@@ -25,9 +25,9 @@ use super::eval::figure;
 use crate::cli::model::weights::{Weights, bar, there};
 use crate::cli::output::{Output, say, say_json};
 use line::Line;
-use trace::Trace;
+use trace::{At, Trace};
 use upset::{Turns, Upsets};
-use voices::{Speakers, mixed, string};
+use voices::{Speakers, hiss, late, mixed, string};
 
 /// Samples in a second.
 const RATE: usize = 8000;
@@ -44,6 +44,10 @@ const AFTER: usize = 45 * RATE;
 const BABBLE: f32 = 0.316;
 /// How loud the agent comes back on the caller's leg: 30 dB below.
 const CROSSTALK: f32 = 0.032;
+/// How loud the line's noise is behind a voice, as a share of it: 20 dB below.
+const HISS: f32 = 0.1;
+/// How late the agent comes back, in samples: 120 ms, two legs of a carrier's network and a telephone's buffer.
+const LATE: usize = 960;
 
 #[derive(Debug, Args)]
 pub(crate) struct Budget {
@@ -64,7 +68,8 @@ pub(crate) struct Budget {
     /// Hours of each kind of calm speech to string together.
     #[arg(long, default_value_t = 2.0)]
     hours: f64,
-    /// Calls in which each speaker grows upset and calms down.
+    /// Calls in which each speaker grows upset and calms down. Every second one has a calm agent who comes back, and
+    /// noise on the line.
     #[arg(long, default_value_t = 2, value_name = "CALLS")]
     upsets: usize,
     /// Share of a clip's listeners, where it has votes, that must have heard it as calm, or as angry or afraid.
@@ -102,15 +107,22 @@ impl Scene {
         Self { scene: name.to_owned(), ..Self::default() }
     }
 
-    /// One call whose customer is heard saying `voice`.
-    fn hear(&mut self, model: &Arc<Network>, voice: &[i16], trace: &mut Trace) -> anyhow::Result<()> {
+    /// One call whose customer is heard saying `voice` while the agent says `agent`.
+    fn hear(
+        &mut self,
+        model: &Arc<Network>,
+        voice: &[i16],
+        agent: &[i16],
+        trace: &mut Trace,
+    ) -> anyhow::Result<()> {
         let mut bare = Thresholds::default();
         bare.alerts.allowance = 0.0;
         bare.alerts.arousal_gain = 2.0;
         let mut lines = [Line::new(model, Thresholds::default()), Line::new(model, bare)];
         let [shipped, without] = &mut lines;
-        shipped.hear(voice, &mut |estimate| trace.note(&self.scene, self.calls, estimate))?;
-        without.hear(voice, &mut |_| Ok(()))?;
+        let at = At { scene: &self.scene, call: self.calls, phase: "calm" };
+        shipped.hear(voice, agent, &mut |estimate| trace.note(at, estimate))?;
+        without.hear(voice, agent, &mut |_| Ok(()))?;
         let rising =
             |line: &Line| line.alerts.iter().filter(|(_, alert)| alert.phase == Phase::Rising).count();
         self.abstained = (self.abstained * self.estimates as f64 + shipped.abstained as f64)
@@ -154,35 +166,53 @@ impl Budget {
             let place = number % speakers.0.len();
             let Some(speaker) = speakers.0.get(place) else { continue };
             let voice = string(&speaker.calm, CALL, &mut rng);
-            calm.hear(&model, &voice, &mut trace)?;
+            calm.hear(&model, &voice, &[], &mut trace)?;
             bar.inc(1);
-            crowd.hear(&model, &mixed(&voice, &speakers.babble(CALL, &mut rng), BABBLE), &mut trace)?;
+            let babble = speakers.babble(CALL, &mut rng);
+            crowd.hear(&model, &mixed(&voice, &babble, BABBLE), &[], &mut trace)?;
             bar.inc(1);
-            echo.hear(&model, &mixed(&voice, &speakers.other(place, CALL, &mut rng), CROSSTALK), &mut trace)?;
+            let agent = speakers.other(place, CALL, true, &mut rng);
+            echo.hear(&model, &mixed(&voice, &late(&agent, LATE), CROSSTALK), &agent, &mut trace)?;
             bar.inc(1);
         }
         let mut scenes = vec![calm, crowd, echo];
 
         let mut turns: BTreeMap<String, Vec<Turns>> = BTreeMap::new();
-        for speaker in speakers.0.iter().filter(|speaker| !speaker.upset.is_empty()) {
+        let mut by_line: [BTreeMap<String, Vec<Turns>>; 2] = Default::default();
+        for (place, speaker) in speakers.0.iter().enumerate().filter(|(_, who)| !who.upset.is_empty()) {
             for number in 0..self.upsets {
+                let busy = number % 2 == 1;
                 let mut line = Line::new(&model, Thresholds::default());
-                let mut note = |estimate: &_| trace.note(&speaker.name, number, estimate);
-                line.hear(&string(&speaker.calm, BEFORE, &mut rng), &mut note)?;
+                let mut say = |line: &mut Line, phase, clips: &[Vec<i16>], length| {
+                    let at = At { scene: &speaker.name, call: number, phase };
+                    let voice = string(clips, length, &mut rng);
+                    let mut note = |estimate: &_| trace.note(at, estimate);
+                    if !busy {
+                        return line.hear(&voice, &[], &mut note);
+                    }
+                    let agent = speakers.other(place, length, false, &mut rng);
+                    let noisy = mixed(&voice, &hiss(&voice, &mut rng), HISS);
+                    line.hear(&mixed(&noisy, &late(&agent, LATE), CROSSTALK), &agent, &mut note)
+                };
+                say(&mut line, "before", &speaker.calm, BEFORE)?;
                 let upset = line.now();
-                line.hear(&string(&speaker.upset, UPSET, &mut rng), &mut note)?;
+                say(&mut line, "upset", &speaker.upset, UPSET)?;
                 let (calm, while_upset) = (line.now(), line.shift());
-                line.hear(&string(&speaker.calm, AFTER, &mut rng), &mut note)?;
+                say(&mut line, "after", &speaker.calm, AFTER)?;
                 let turn = Turns::of(&line, upset, calm, while_upset);
-                turns.entry(speaker.name.clone()).or_default().push(turn);
+                let [quiet_line, busy_line] = &mut by_line;
+                for of in [&mut turns, if busy { busy_line } else { quiet_line }] {
+                    of.entry(speaker.name.clone()).or_default().push(turn);
+                }
                 bar.inc(1);
             }
         }
         let upsets = Upsets::of(&turns);
+        let [quiet, busy] = by_line.map(|turns| Upsets::of(&turns));
 
         let mut others = Scene::new("music and prompts");
         for file in &sounds {
-            others.hear(&model, &audio::read(file)?, &mut trace)?;
+            others.hear(&model, &audio::read(file)?, &[], &mut trace)?;
             bar.inc(1);
         }
         if !sounds.is_empty() {
@@ -190,15 +220,15 @@ impl Budget {
         }
         bar.finish_and_clear();
         if output.json {
-            say_json(&json!({ "scenes": scenes, "upsets": upsets }))?;
+            say_json(&json!({ "scenes": scenes, "upsets": upsets, "quiet_line": quiet, "busy_line": busy }))?;
         } else {
-            print(&model, &scenes, &upsets);
+            print(&model, &scenes, &upsets, [&quiet, &busy]);
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn print(model: &Network, scenes: &[Scene], upsets: &Upsets) {
+fn print(model: &Network, scenes: &[Scene], upsets: &Upsets, by_line: [&Upsets; 2]) {
     say(format_args!("{} ({} weights), G.711 µ-law", model.meta().name, model.meta().licence.name()));
     for scene in scenes {
         say(format_args!(
@@ -226,6 +256,9 @@ fn print(model: &Network, scenes: &[Scene], upsets: &Upsets) {
         upsets.calls, upsets.speakers
     ));
     say(format_args!("  told within 10 s of upset speech     {}", figure(upsets.told_soon.as_ref())));
+    for (line, upsets) in ["on a quiet line", "beside an agent, with noise"].iter().zip(by_line) {
+        say(format_args!("    {line:<33}  {}", figure(upsets.told_soon.as_ref())));
+    }
     say(format_args!("  told at all while upset              {}", figure(upsets.told.as_ref())));
     say(format_args!("  after upset speech of, median        {}", seconds(upsets.median_seconds)));
     say(format_args!("  alert before the upset               {} calls", upsets.early));
@@ -238,7 +271,7 @@ fn print(model: &Network, scenes: &[Scene], upsets: &Upsets) {
 }
 
 /// Every file named, and every audio file of every folder named.
-fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+pub(super) fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut all = Vec::new();
     for path in paths {
         if !path.is_dir() {

@@ -171,6 +171,10 @@ fn print_corpus(corpus: &CorpusReport) {
         "  anger and fear against calm and neutral, AUC {}",
         figure(corpus.alarm_against_calm.as_ref())
     ));
+    if let Some(agreed) = &corpus.concordance {
+        say(format_args!("  valence, concordance with listeners          {}", figure(Some(&agreed.valence))));
+        say(format_args!("  arousal, concordance with listeners          {}", figure(Some(&agreed.arousal))));
+    }
     for (name, value) in [
         ("as recorded less this band", corpus.wide_less_band),
         ("length alone would give", corpus.length_only),

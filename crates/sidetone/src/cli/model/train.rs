@@ -106,6 +106,9 @@ pub(crate) struct Train {
     /// without: as a call goes.
     #[arg(long)]
     manner: bool,
+    /// Leaves the encoder of the model that --from names as it is: the heads alone learn, in a third of the time.
+    #[arg(long, requires = "from")]
+    frozen: bool,
     /// The network's shape, as a JSON object of what differs from the default, such as {"channels": 96}.
     #[arg(long, value_name = "JSON", value_parser = network, default_value = "{}", conflicts_with = "from")]
     network: NetworkConfig,
@@ -191,6 +194,7 @@ impl Train {
             teacher_weight: self.teacher_weight,
             summary_weight: self.summary_weight,
             caller: self.manner,
+            frozen: self.frozen,
             network: self.network,
             ..TrainOptions::new(self.manifest, self.root, self.out)
         }

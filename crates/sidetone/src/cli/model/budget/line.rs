@@ -7,15 +7,20 @@ use sidetone_call::{Estimate, Leg as Side};
 use sidetone_consent::permit::{RecordingPermit, Stated};
 use sidetone_emotion::corpus::Band;
 use sidetone_emotion::model::Model as Network;
-use sidetone_emotion::{FrameMark, Listener, estimate_due};
+use sidetone_emotion::{FrameMark, Listener, SpeechDetector, estimate_due};
 use sidetone_insight::{Alert, Call, Insight, Thresholds};
 
 /// Samples that a packet brings.
 const PACKET: usize = 160;
 
+/// Samples without speech after which an agent no longer speaks, as in a call.
+const MOMENT: u64 = 1280;
+
 /// A call under way.
 pub(super) struct Line {
     listener: Listener,
+    /// Hears when the agent speaks, as in a call.
+    agent: SpeechDetector,
     call: Call,
     now: Duration,
     /// Pieces of detected speech so far, in order.
@@ -29,6 +34,7 @@ impl Line {
     pub(super) fn new(model: &Arc<Network>, thresholds: Thresholds) -> Self {
         Self {
             listener: Listener::new(RecordingPermit::new(Stated::Material), model.clone()),
+            agent: SpeechDetector::new(),
             call: Call::new(thresholds),
             now: Duration::ZERO,
             speech: Vec::new(),
@@ -38,15 +44,22 @@ impl Line {
         }
     }
 
-    /// The customer is heard saying `voice`; `note` is told each estimate.
+    /// The customer is heard saying `voice` while the agent says `agent`, or nothing where that has ended; `note` is
+    /// told each estimate.
     pub(super) fn hear(
         &mut self,
         voice: &[i16],
+        agent: &[i16],
         note: &mut dyn FnMut(&Estimate) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        for packet in Band::G711.through(voice).chunks(PACKET) {
+        let mut said = Band::G711.through(agent);
+        said.resize(voice.len().max(said.len()), 0);
+        for (packet, said) in Band::G711.through(voice).chunks(PACKET).zip(said.chunks(PACKET)) {
+            self.agent.push(said, FrameMark::Audio);
+            self.listener.far_end(self.agent.sounded_within(MOMENT));
             self.listener.push(packet, FrameMark::Audio);
             self.now += Duration::from_micros(packet.len() as u64 * 125);
+            while self.agent.poll().is_some() {}
             while let Some(segment) = self.listener.poll_speech() {
                 self.speech.push((segment.from, segment.to));
                 self.call.speech(Side::Customer, segment.from, segment.to);

@@ -9,6 +9,17 @@ use anyhow::Context;
 use serde_json::json;
 use sidetone_call::Estimate;
 
+/// Where in which call an estimate was given.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At<'a> {
+    /// The kind of call, or the caller who grows upset.
+    pub(super) scene: &'a str,
+    /// The call's number among these.
+    pub(super) call: usize,
+    /// `calm`; or `before`, `upset` and `after` of who grows upset.
+    pub(super) phase: &'a str,
+}
+
 /// Where estimates are written, if anywhere.
 pub(super) struct Trace(Option<BufWriter<File>>);
 
@@ -22,14 +33,15 @@ impl Trace {
         Ok(Self(path.map(open).transpose()?))
     }
 
-    /// One estimate of a scene's call by its number.
-    pub(super) fn note(&mut self, scene: &str, call: usize, estimate: &Estimate) -> anyhow::Result<()> {
+    /// One estimate.
+    pub(super) fn note(&mut self, at: At<'_>, estimate: &Estimate) -> anyhow::Result<()> {
         let Some(file) = &mut self.0 else { return Ok(()) };
         let classes: BTreeMap<&str, f32> =
             estimate.classes.iter().map(|(class, share)| (class.name(), *share)).collect();
         let line = json!({
-            "scene": scene,
-            "call": call,
+            "scene": at.scene,
+            "call": at.call,
+            "phase": at.phase,
             "at": estimate.at.as_secs_f64(),
             "valence": estimate.valence,
             "arousal": estimate.arousal,

@@ -51,12 +51,13 @@ impl Speakers {
         sum
     }
 
-    /// Another's voice, calm and upset in turns: an agent whom the caller's telephone gives back.
-    pub(super) fn other(&self, than: usize, length: usize, rng: &mut Rng) -> Vec<f32> {
+    /// Another's voice, calm and with `upset` in turns: an agent whom the caller's telephone gives back.
+    pub(super) fn other(&self, than: usize, length: usize, upset: bool, rng: &mut Rng) -> Vec<i16> {
         let place = (than + 1 + rng.below(self.0.len().saturating_sub(1).max(1))) % self.0.len().max(1);
         let Some(speaker) = self.0.get(place) else { return Vec::new() };
-        let clips: Vec<&Vec<i16>> = speaker.calm.iter().chain(&speaker.upset).collect();
-        string(&clips, length, rng).into_iter().map(f32::from).collect()
+        let clips: Vec<&Vec<i16>> =
+            speaker.calm.iter().chain(speaker.upset.iter().filter(|_| upset)).collect();
+        string(&clips, length, rng)
     }
 }
 
@@ -79,6 +80,19 @@ pub(super) fn string<C: AsRef<[i16]>>(clips: &[C], length: usize, rng: &mut Rng)
     }
     pcm.truncate(length);
     pcm
+}
+
+/// Noise as loud as a voice in the mean.
+pub(super) fn hiss(voice: &[i16], rng: &mut Rng) -> Vec<f32> {
+    let power = voice.iter().map(|x| f32::from(*x).powi(2)).sum::<f32>() / voice.len().max(1) as f32;
+    let loudness = power.sqrt();
+    voice.iter().map(|_| loudness * rng.normal()).collect()
+}
+
+/// A voice `samples` later, as it comes back.
+pub(super) fn late(voice: &[i16], samples: usize) -> Vec<f32> {
+    let silence = std::iter::repeat_n(0.0, samples.min(voice.len()));
+    silence.chain(voice.iter().map(|x| f32::from(*x))).take(voice.len()).collect()
 }
 
 /// Two sounds at once, the second `share` as loud as it is.
