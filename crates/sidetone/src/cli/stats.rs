@@ -122,7 +122,7 @@ fn page(stats: &Value, width: usize, paint: Paint) -> Vec<String> {
         .unless_none("info_legs", "dialog/dialogs with INFO")
         .each("rejected", rejected);
     tell("SIP", sip.facts);
-    tell("encryption", encryption(stats));
+    tell("TLS, SRTP", encryption(stats));
     tell("media", media(stats));
     tell("analysis", analysis(stats));
     tell("words", words(stats));
@@ -475,7 +475,7 @@ mod tests {
                 "sidetone 0.1.0, up for 2 h 3 min, taking calls",
                 "calls 3 up, 12,345 started, 12,000 answered",
                 "refused 1 call with media aimed where it must not go, 7 requests or connections of strangers",
-                "encryption 41 TLS handshakes, 3 TLS of clients failed (no certificate), 1 TLS to hosts failed (unknown authority)",
+                "TLS, SRTP 41 TLS handshakes, 3 TLS of clients failed (no certificate), 1 TLS to hosts failed (unknown authority)",
                 "7 WebSocket opened, 2 WebSocket not opened (origin), the certificate ends in 10 days",
                 "analysis 1 worker, 2 calls listened to",
                 "2 packets dropped (rejected source)",
