@@ -165,9 +165,9 @@ fn evidence_half_gathered_lapses() {
 #[test]
 fn before_the_callers_manner_is_known_it_takes_longer() {
     let mut talk = Talk::new();
-    talk.says(3, &angry());
+    talk.says(1, &angry());
     assert_eq!(talk.rises(), 0, "it may be how they speak");
-    talk.says(4, &angry());
+    talk.says(2, &angry());
     assert_eq!(talk.rises(), 1, "who is furious from the first word is heard all the same");
 }
 
