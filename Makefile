@@ -66,7 +66,7 @@ bench-store: setup ## a year of made-up calls in an SQLite store, and how long i
 
 model-tables: setup ## docs/MODEL.md's tables anew: LABELS=labels.csv SPEECH=DIR SOUNDS=hold-music/,prompts/
 	$(CARGO) build --release -p sidetone
-	@python3 tools/model/tables.py --binary $(RELEASE) --labels $(LABELS) --speech $(SPEECH) \
+	@python3 tools/model-tables.py --binary $(RELEASE) --labels $(LABELS) --speech $(SPEECH) \
 		$(if $(SOUNDS),--sounds $(SOUNDS)) $(MODEL_TABLES_ARGS)
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (default 20) each

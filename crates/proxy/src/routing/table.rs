@@ -423,7 +423,7 @@ mod tests {
     /// it.
     #[test]
     fn a_host_that_was_found_is_its_peers() {
-        let table = table(&TRUNK);
+        let table = table(TRUNK);
         let host = "203.0.113.9:5061".parse().unwrap();
         assert!(table.who(host).is_none());
         table.guests.found(host, (Side::Trunk, "t".into()));

@@ -35,7 +35,8 @@ fn who_is_told_before_the_answer_is_listened_to_after_it() {
     call.answered();
     let arrived = talk(&mut call, 60);
     assert_eq!(told(&arrived.at_a, &payloads), 0, "no second time");
-    assert_eq!(arrived.at_b.len(), 60, "the agent hears the customer");
+    // One of those before may be late.
+    assert!(arrived.at_b.len() >= 60, "the agent hears the customer: {} of 60", arrived.at_b.len());
     speak(&mut call.caller_media, &mut call.callee_media, &speech());
     assert!(heard_ms(&call) > 1_000.0);
     call.callee.open_gate();
