@@ -9,11 +9,11 @@
 //! ```
 //!
 //! The program (`bpf/forward.c`) decides nothing. A [`Way`] names one local address, one source and one SSRC: that is
-//! what the relay's latch has settled on. Whatever differs in anything (another source, another SSRC, a key press, RTCP,
-//! STUN, a header with more than twelve bytes, a fragment) goes up to the socket, where the relay judges it by the rules
-//! it always had. Of each packet that passed the relay gets a [`Passed`] with its header, and all of it where the way is
-//! to be copied; it takes these through the very code that a packet from a socket goes through. So latches, statistics,
-//! silence and splices know what they would have known.
+//! what the relay's latch has settled on. Whatever differs in anything (another source, another SSRC, a key press,
+//! RTCP, STUN, a header with more than twelve bytes, a fragment) goes up to the socket, where the relay judges it by
+//! the rules it always had. Of each packet that passed the relay gets a [`Passed`] with its header, and all of it where
+//! the way is to be copied; it takes these through the very code that a packet from a socket goes through. So latches,
+//! statistics, silence and splices know what they would have known.
 //!
 //! Nothing waits: a ring that is full costs records, never packets, and what is missing is counted ([`Count::untold`]).
 //!

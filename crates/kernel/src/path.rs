@@ -1,12 +1,13 @@
 //! The program in the kernel: loaded, hooked to interfaces, told of ways, asked what passed.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 
 use aya::maps::{Array, HashMap, MapData, MapError, RingBuf};
 use aya::programs::{ProgramError, SchedClassifier, TcAttachType};
 use aya::{Ebpf, EbpfError};
+use nix::net::if_::InterfaceFlags;
 
 use crate::OBJECT;
 use crate::route::Route;
@@ -20,7 +21,7 @@ const LOOPBACK: &str = "lo";
 pub enum Unavailable {
     /// The process may not.
     #[error(
-        "it may not load BPF programs; give it CAP_BPF and CAP_NET_ADMIN (deploy/sidetone.service says how)"
+        "it may not load BPF programs; give it CAP_BPF and CAP_NET_ADMIN (deploy/systemd/kernel.conf says how)"
     )]
     NotPermitted,
     /// The kernel refused the program; the reason is the verifier's.
@@ -82,7 +83,8 @@ impl std::fmt::Debug for Path {
 }
 
 impl Path {
-    /// Loads the program and hooks it to the interfaces that have one of these addresses, and to loopback.
+    /// Loads the program and hooks it to loopback, to the interfaces that have one of these addresses, and to whatever
+    /// else is up and has Ethernet headers.
     ///
     /// # Errors
     /// When the kernel, or what the process may do, does not allow it.
@@ -90,11 +92,13 @@ impl Path {
         let interfaces = interfaces_of(addresses).map_err(Unavailable::NoInterfaces)?;
         let mut path = Self::load()?;
         let program = program(&mut path._loaded)?;
-        for interface in interfaces {
-            program
-                .attach(&interface, TcAttachType::Ingress)
-                .map_err(|error| Unavailable::NotHooked(interface.clone(), told(&error)))?;
-            path.interfaces.push(interface);
+        for (interface, needed) in interfaces {
+            match program.attach(&interface, TcAttachType::Ingress) {
+                Ok(_) => path.interfaces.push(interface),
+                Err(error) if needed => return Err(Unavailable::NotHooked(interface, told(&error))),
+                // What comes in there comes to the sockets.
+                Err(_) => {}
+            }
         }
         Ok(path)
     }
@@ -179,17 +183,22 @@ fn told(error: &dyn std::error::Error) -> String {
     }
 }
 
-fn interfaces_of(addresses: &[IpAddr]) -> io::Result<BTreeSet<String>> {
-    let mut names = BTreeSet::from([LOOPBACK.to_owned()]);
+/// Where packets to our addresses may come in: every interface that is up and has Ethernet headers, since an address
+/// may stand on loopback or a dummy and be reached through others. True are those that bear an address of ours, or
+/// loopback.
+fn interfaces_of(addresses: &[IpAddr]) -> io::Result<BTreeMap<String, bool>> {
+    let mut found = BTreeMap::from([(LOOPBACK.to_owned(), true)]);
     for interface in nix::ifaddrs::getifaddrs()? {
         let Some(address) = interface.address else { continue };
         let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
         let v6 = address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip()));
-        if v4.or(v6).is_some_and(|ip| addresses.contains(&ip)) {
-            names.insert(interface.interface_name);
+        let ours = v4.or(v6).is_some_and(|ip| addresses.contains(&ip));
+        let ethernet = address.as_link_addr().is_some_and(|link| link.hatype() == nix::libc::ARPHRD_ETHER);
+        if ours || (ethernet && interface.flags.contains(InterfaceFlags::IFF_UP)) {
+            *found.entry(interface.interface_name).or_default() |= ours;
         }
     }
-    Ok(names)
+    Ok(found)
 }
 
 #[cfg(test)]

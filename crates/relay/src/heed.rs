@@ -1,5 +1,5 @@
-//! What of a call's sound its worker may have: of packets that the kernel forwards no others are copied. Key presses that
-//! are events come to the worker in any case, and it hears no more than it may, whatever it is given.
+//! What of a call's sound its worker may have: of packets that the kernel forwards no others are copied. Key presses
+//! that are events come to the worker in any case, and it hears no more than it may, whatever it is given.
 
 /// A change of what the worker may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -304,7 +304,7 @@ fn the_object_is_what_its_source_says() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/bpf");
     let out = tempfile_in_target();
     let compiled = Command::new("make").args(["-s", "-C", folder, &format!("OUT={out}")]).status().unwrap();
-    assert!(compiled.success(), "clang 14 and llvm-strip are needed: tools/setup.sh build installs them");
+    assert!(compiled.success(), "clang 14 and llvm-strip are needed: `make peers` installs them");
     assert!(std::fs::read(&out).unwrap() == OBJECT, "run `make -C crates/kernel/bpf`");
 }
 

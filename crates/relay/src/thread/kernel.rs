@@ -1,9 +1,9 @@
 //! What the kernel forwards for a relay thread: settled streams are handed to it, and what it has forwarded is taken
 //! through the same judgements as a packet from a socket.
 //!
-//! A way is opened when the socket of its source has just been emptied, so that no packet overtakes another. It is closed
-//! before any order about its call is carried out, and as soon as a packet that came to a socket has changed where it
-//! leads.
+//! A way is opened when the socket of its source has just been emptied, so that no packet overtakes another. It is
+//! closed before any order about its call is carried out, and as soon as a packet that came to a socket has changed
+//! where it leads.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
