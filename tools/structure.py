@@ -86,6 +86,16 @@ def check_walks():
         yield "ARCHITECTURE.md's walks have steps that are not written `function` in file: what"
 
 
+def check_promises():
+    """Every test that docs/RELIABILITY.md names is there."""
+    text = (ROOT / "docs/RELIABILITY.md").read_text()
+    tests = "\n".join(path.read_text() for path in sorted(ROOT.glob("crates/**/*.rs")))
+    for row in re.findall(r"^\| .* \|$", text, re.M):
+        for name in re.findall(r"`(\w+)`", row.rsplit(" | ", 1)[-1]):
+            if "_" in name and not re.search(rf"\bfn {name}\b", tests):
+                yield f"docs/RELIABILITY.md names the test `{name}`, and there is none"
+
+
 def plain(text):
     """Source without comments, paths of visibilities, string contents and inline test modules."""
     text = re.sub(r"//[^\n]*", "", text)
@@ -226,7 +236,7 @@ def file_circles():
 
 
 def main():
-    faults = [*check_crates(), *check_walks(), *check_files()]
+    faults = [*check_crates(), *check_walks(), *check_promises(), *check_files()]
     for fault in faults:
         print(f"structure: {fault}", file=sys.stderr)
     sys.exit(1 if faults else 0)

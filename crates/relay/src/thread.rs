@@ -1,6 +1,8 @@
 //! The relay thread: epoll; then for each packet receive, unprotect, admit, copy, splice, protect, send. Where SRTP
 //! ends here, the steps in between see the packet in the clear; on a plain leg, unprotect and protect do nothing.
 
+#[cfg(test)]
+mod allocations;
 mod kernel;
 mod links;
 mod orders;

@@ -14,7 +14,7 @@ fn keying(suite: Suite, seed: u8) -> Keying {
     Keying::new(suite, &vec![seed; suite.key_length() + suite.salt_length()]).unwrap()
 }
 
-fn keys(suite: Suite, theirs: u8, ours: u8) -> Protection {
+pub(super) fn keys(suite: Suite, theirs: u8, ours: u8) -> Protection {
     Protection::Sdes(SrtpKeys { theirs: keying(suite, theirs), coming: None, ours: keying(suite, ours) })
 }
 
@@ -33,18 +33,18 @@ pub(super) fn rtcp() -> Vec<u8> {
 }
 
 /// The carrier's own end of the protected leg.
-struct Carrier {
+pub(super) struct Carrier {
     outbound: Outbound,
     inbound: Inbound,
 }
 
 impl Carrier {
-    fn new(suite: Suite, theirs: u8, ours: u8) -> Self {
+    pub(super) fn new(suite: Suite, theirs: u8, ours: u8) -> Self {
         let (outbound, inbound) = (Outbound::new(keying(suite, theirs)), Inbound::new(keying(suite, ours)));
         Self { outbound: outbound.unwrap(), inbound: inbound.unwrap() }
     }
 
-    fn sealed(&mut self, packet: &[u8]) -> Vec<u8> {
+    pub(super) fn sealed(&mut self, packet: &[u8]) -> Vec<u8> {
         let mut buffer = packet.to_vec();
         buffer.resize(packet.len() + MOST_TRAILER, 0);
         let report = packet[1] == 201;
@@ -64,7 +64,7 @@ impl Carrier {
     }
 }
 
-fn agree(desk: &Desk, keyring: &mut Keyring, trunk: Protection) {
+pub(super) fn agree(desk: &Desk, keyring: &mut Keyring, trunk: Protection) {
     let mut plan: StreamPlan = plan(&desk.carrier, &desk.pbx);
     plan.trunk.protection = trunk;
     plan.trunk.mux = true;

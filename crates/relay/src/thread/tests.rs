@@ -329,3 +329,33 @@ fn a_packet_that_waited_is_said_to_have_come_no_later_than_it_did() {
     });
     assert!(in_time);
 }
+
+/// The ring to a worker that takes nothing out.
+#[test]
+fn a_worker_that_stands_still_costs_copies_and_no_packet() {
+    for by_kernel in [false, true] {
+        let (tap, _copies) = sidetone_tap::ring(256);
+        let mut desk = Desk::tapped(vec![tap]);
+        if by_kernel {
+            let kernel = Kernel::open(&[], desk.thread.epoch);
+            let kernel = kernel.expect("this test loads a BPF program: run it as root");
+            desk.orders.give(Command::Kernel(Box::new(kernel)));
+        }
+        desk.plan();
+        desk.orders.give(Command::Tap { call: CALL, worker: Some(0) });
+        desk.orders.give(Command::Heed { call: CALL, heed: crate::heed::Heed::Sound(true) });
+        for number in 0..100 {
+            let mut packet = PACKET;
+            packet[3] = number;
+            desk.carrier.send_to(&packet, desk.entrance).unwrap();
+            while desk.totals.packets.load(Relaxed) <= u64::from(number) {
+                desk.brief_turn();
+            }
+            assert_eq!(desk.arrived().as_deref(), Some(packet.as_slice()));
+        }
+        assert_eq!(desk.totals.by_kernel.load(Relaxed) > 50, by_kernel);
+        let unheard = desk.thread.streams.iter().next().unwrap().1.relay.report(0).trunk.unheard;
+        assert!((50..100).contains(&unheard), "{unheard} of 100 had no room");
+        assert_eq!(desk.totals.tap_dropped.load(Relaxed), unheard);
+    }
+}
