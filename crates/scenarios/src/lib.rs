@@ -32,6 +32,7 @@ pub mod sipp;
 pub mod stream;
 pub mod trace;
 pub mod transparency;
+pub mod weather;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! What passes takes no memory: an allocation waits for a lock when it is least wanted, and a leak of a few bytes a packet
-//! ends a relay in a day.
+//! What passes takes no memory: an allocation waits for a lock when it is least wanted, and a leak of a few bytes a
+//! packet ends a relay in a day.
 
 use std::net::UdpSocket as StdSocket;
 

@@ -64,6 +64,7 @@ mod trace;
 mod transfer;
 mod unheard;
 mod update;
+mod weather;
 mod websocket;
 mod worded;
 mod written;
