@@ -106,7 +106,7 @@ async fn stream(
     let followed = desks.follow(kept, cookie(&headers), agent);
     let events = followed.map(move |call| {
         let shell = visit.frame.again();
-        let part = sidetone_pages::desk_fragment(&shell.shell(), call.as_ref(), PATHS);
+        let part = sidetone_pages::desk_fragment(&shell.shell(), call.as_deref(), PATHS);
         Ok::<_, Infallible>(Event::default().data(part))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response())
