@@ -26,6 +26,7 @@ mod early_media;
 mod failover;
 mod fairness;
 mod forking;
+mod guarded;
 mod hearing;
 mod hold;
 mod holdout;
