@@ -326,11 +326,7 @@ impl MediaPlane for Engine {
             taken.flowed |= plan.is_agreed();
             guard = taken.keys.changes(stream, plan, &mut shake);
         }
-        // Told first, so that no datagram of the party's is there before its session.
-        if let Some(handshakes) = &self.handshakes {
-            shake.into_iter().for_each(|shake| handshakes.shake(call, stream, shake));
-        }
-        self.tell(call, Command::Plan { call, stream, plan: Box::new(plan.clone()), guard });
+        self.tell(call, Command::Plan { call, stream, plan: Box::new(plan.clone()), guard, shake });
         self.changes.push(PlanChange { call, stream, plan: plan.clone() });
     }
 

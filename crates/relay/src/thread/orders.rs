@@ -16,7 +16,7 @@ use sidetone_rtp::latch::Senders;
 
 use super::{Placed, Port, RelayThread, Stream};
 use crate::handshakes::{Handshakes, Leg};
-use crate::protection::{Change, Changes};
+use crate::protection::{Change, Changes, Shake};
 use crate::relay::{Component, Relay};
 use crate::report::{Left, Notice, RelayTotals};
 use crate::voiceover::{PlayId, Playing};
@@ -36,7 +36,16 @@ pub(crate) enum Command {
         senders: Box<[Senders; 2]>,
     },
     /// SDP has agreed on something. `guard` comes where SRTP ends here.
-    Plan { call: CallKey, stream: usize, plan: Box<StreamPlan>, guard: Option<Box<Changes>> },
+    ///
+    /// What it asks of the handshakes goes by this thread: they answer with keys, which must not come before the plan,
+    /// and no datagram of a party's may be there before its session.
+    Plan {
+        call: CallKey,
+        stream: usize,
+        plan: Box<StreamPlan>,
+        guard: Option<Box<Changes>>,
+        shake: Vec<Shake>,
+    },
     /// Copy this call's packets to the worker, or to none.
     Tap { call: CallKey, worker: Option<usize> },
     /// Play an announcement to the party on a side.
@@ -113,13 +122,16 @@ impl RelayThread {
                         stream.relay.beware(side, Component::Rtcp, to_rtcp);
                     }
                 }
-                Ok(Command::Plan { call, stream, plan, guard }) => {
+                Ok(Command::Plan { call, stream: index, plan, guard, shake }) => {
                     let now = self.epoch.elapsed();
-                    if let Some((number, stream)) = self.stream(call, stream) {
+                    if let Some((number, stream)) = self.stream(call, index) {
                         if let Some(changes) = guard {
                             stream.relay.guard(*changes);
                         }
                         stream.relay.plan(now, &plan);
+                        if let Some(handshakes) = &self.handshakes {
+                            shake.into_iter().for_each(|shake| handshakes.shake(call, index, shake));
+                        }
                         self.note_due(number);
                         self.aim_again(number);
                     }
@@ -264,6 +276,12 @@ impl RelayThread {
         for number in self.calls.remove(&call).unwrap_or_default() {
             let Some(mut stream) = self.streams.try_remove(number) else { continue };
             for toward in [Side::Trunk, Side::Pbx] {
+                // Perhaps of a plan that was carried out after the handshakes had heard of the call's end.
+                if let Some(handshakes) =
+                    self.handshakes.as_ref().filter(|_| stream.relay.link(toward).is_some())
+                {
+                    handshakes.shake(call, stream.index, Shake::Leave(toward));
+                }
                 if let Some((id, played)) = stream.relay.stop(toward, None) {
                     let ended = Playing::Ended { whole: false, played };
                     self.unsaid.push_back(Notice::Playing(call, toward, id, ended));

@@ -70,7 +70,7 @@ fn agree(desk: &Desk, keyring: &mut Keyring, trunk: Protection) {
     plan.trunk.mux = true;
     plan.pbx.mux = true;
     let guard = keyring.changes(0, &plan, &mut Vec::new());
-    desk.orders.give(Command::Plan { call: CALL, stream: 0, plan: Box::new(plan), guard });
+    desk.orders.give(Command::Plan { call: CALL, stream: 0, plan: Box::new(plan), guard, shake: Vec::new() });
 }
 
 pub(super) fn came(socket: &StdSocket) -> Option<Vec<u8>> {

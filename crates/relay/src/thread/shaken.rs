@@ -136,6 +136,12 @@ impl Hall {
     }
 
     fn agree(&mut self, active: bool, ice: Option<IcePlan>) {
+        self.propose(active, ice);
+        self.desk.turn();
+    }
+
+    /// Gives the plan, which is carried out at the next turn.
+    fn propose(&mut self, active: bool, ice: Option<IcePlan>) {
         let mut plan = plan(&self.desk.carrier, &self.desk.pbx);
         if ice.is_some() {
             // An address that its description names and nothing ever comes from.
@@ -148,9 +154,7 @@ impl Hall {
         plan.pbx.mux = true;
         let mut shake = Vec::new();
         let guard = self.keyring.changes(0, &plan, &mut shake);
-        shake.into_iter().for_each(|shake| self.handshakes.shake(CALL, 0, shake));
-        self.desk.orders.give(Command::Plan { call: CALL, stream: 0, plan: Box::new(plan), guard });
-        self.desk.turn();
+        self.desk.orders.give(Command::Plan { call: CALL, stream: 0, plan: Box::new(plan), guard, shake });
     }
 
     fn totals(&self) -> &HandshakeTotals {
@@ -434,7 +438,7 @@ fn a_leg_that_is_plain_again_is_passed_as_it_is() {
     let mut shake = Vec::new();
     let guard = hall.keyring.changes(0, &plan, &mut shake);
     assert!(matches!(shake[..], [Shake::Leave(Side::Trunk)]));
-    hall.desk.orders.give(Command::Plan { call: CALL, stream: 0, plan: Box::new(plan), guard });
+    hall.desk.orders.give(Command::Plan { call: CALL, stream: 0, plan: Box::new(plan), guard, shake });
     hall.desk.carrier.send_to(&rtp(9), hall.desk.entrance).unwrap();
     hall.desk.turn();
     assert_eq!(came(&hall.desk.pbx), Some(rtp(9)));
@@ -471,13 +475,32 @@ fn a_call_that_ends_says_good_bye_before_its_sockets_close() {
     assert!(party.closed);
 }
 
+/// Told of the end before the relay thread has come to a plan, which then asks for a session that nobody will end.
+#[test]
+fn a_plan_that_is_late_leaves_no_session() {
+    let mut hall = Hall::new();
+    hall.propose(true, None);
+    hall.handshakes.tell(Message::End(CALL));
+    while !hall.desk.thread.streams.is_empty() {
+        hall.desk.turn();
+    }
+    for _ in 0..20_000 {
+        if hall.totals().begun.load(Relaxed) == 1 && hall.totals().sessions.load(Relaxed) == 0 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    panic!("a session of a call that is closed");
+}
+
 #[test]
 fn checks_on_a_plain_leg_are_no_business_of_ours() {
     let mut hall = Hall::new();
     let plan = plan(&hall.desk.carrier, &hall.desk.pbx);
-    let guard = hall.keyring.changes(0, &plan, &mut Vec::new());
+    let mut shake = Vec::new();
+    let guard = hall.keyring.changes(0, &plan, &mut shake);
     assert!(guard.is_none());
-    hall.desk.orders.give(Command::Plan { call: CALL, stream: 0, plan: Box::new(plan), guard });
+    hall.desk.orders.give(Command::Plan { call: CALL, stream: 0, plan: Box::new(plan), guard, shake });
     hall.desk.carrier.send_to(&check(OURS, true), hall.desk.entrance).unwrap();
     hall.desk.turn();
     assert_eq!(came(&hall.desk.carrier), None);

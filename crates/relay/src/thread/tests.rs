@@ -102,7 +102,7 @@ impl Desk {
 
     fn plan(&self) {
         let plan = Box::new(plan(&self.carrier, &self.pbx));
-        self.orders.give(Command::Plan { call: CALL, stream: 0, plan, guard: None });
+        self.orders.give(Command::Plan { call: CALL, stream: 0, plan, guard: None, shake: Vec::new() });
     }
 
     /// The slot of the socket that the carrier sends to.
@@ -150,7 +150,13 @@ fn the_last_calls_senders_are_told_with_the_port() {
     let call = CallKey(2);
     desk.orders.give(open(call, Side::Trunk, rtp_trunk, Box::new([its.senders, Senders::default()])));
     desk.orders.give(open(call, Side::Pbx, rtp_pbx, Box::default()));
-    desk.orders.give(Command::Plan { call, stream: 0, plan: Box::new(plan(&party, &desk.pbx)), guard: None });
+    desk.orders.give(Command::Plan {
+        call,
+        stream: 0,
+        plan: Box::new(plan(&party, &desk.pbx)),
+        guard: None,
+        shake: Vec::new(),
+    });
     desk.carrier.send_to(&PACKET, entrance).unwrap();
     desk.turn();
     assert_eq!((desk.arrived(), desk.totals.rejected.load(Relaxed)), (None, 1));
@@ -234,7 +240,13 @@ fn a_turn_that_panics_costs_its_order_and_no_call() {
     orders.give(Command::Panic);
     // Queued behind the order that panics, and probably in the same turn.
     let plan = plan(&carrier, &pbx);
-    orders.give(Command::Plan { call: CALL, stream: 0, plan: Box::new(plan), guard: None });
+    orders.give(Command::Plan {
+        call: CALL,
+        stream: 0,
+        plan: Box::new(plan),
+        guard: None,
+        shake: Vec::new(),
+    });
     pbx.set_nonblocking(false).unwrap();
     pbx.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     carrier.send_to(&PACKET, entrance).unwrap();
