@@ -97,10 +97,10 @@ impl Desks {
         self,
         kept: Kept,
         who: Option<Shown>,
-        agent: String,
-    ) -> impl Stream<Item = Option<Arc<DeskCall>>> {
+        agent: &str,
+    ) -> impl Stream<Item = Option<Arc<DeskCall>>> + use<> {
         let followed =
-            self.board.follow(&agent).map(|shown| Followed { reader: Reader::new(kept, who), shown });
+            self.board.follow(agent).map(|shown| Followed { reader: Reader::new(kept, who), shown });
         stream::unfold(followed, |followed| async move { followed?.next().await })
     }
 }
@@ -245,7 +245,7 @@ async fn desk(State(at): State<AtDesk>, headers: HeaderMap) -> Result<Response, 
 )]
 async fn events(State(at): State<AtDesk>, headers: HeaderMap) -> Result<Response, Response> {
     let agent = agent(&at.kept, &headers).await?;
-    let followed = at.desks.follow(at.kept, authorization(&headers), agent);
+    let followed = at.desks.follow(at.kept, authorization(&headers), &agent);
     let events = futures_util::StreamExt::map(followed, |call| {
         let data = serde_json::to_string(&Desk { call: call.map(Arc::unwrap_or_clone) }).unwrap_or_default();
         Ok::<_, Infallible>(Event::default().event("desk").data(data))
