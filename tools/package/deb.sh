@@ -72,6 +72,7 @@ tools/package/sbom.py >"$doc/sbom.cdx.json"
 for folder in asterisk freeswitch prometheus sysctl; do
     (cd deploy && find "$folder" -type f) | while read -r file; do put "deploy/$file" "$doc/examples/$file"; done
 done
+put deploy/systemd/kernel.conf "$doc/examples/systemd/kernel.conf"
 put deploy/README.md "$doc/examples/README.md"
 put deploy/sidetone.example.toml "$doc/examples/sidetone.example.toml"
 

@@ -38,6 +38,23 @@ impl Busy {
         Ok(Self(busy))
     }
 
+    /// Reads it for the calling thread, and for the kernel's own threads that see to packets when there are many.
+    pub(crate) fn of_sender() -> anyhow::Result<Self> {
+        let mut busy = BTreeMap::new();
+        let own = std::path::Path::new("/proc/thread-self").to_owned();
+        busy.insert(0, ("sender".to_owned(), time(&own).context("/proc/thread-self")?));
+        for entry in fs::read_dir("/proc")?.flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+            if name.starts_with("ksoftirqd/")
+                && let Some(time) = time(&entry.path())
+            {
+                busy.insert(pid, (name.trim_end().to_owned(), time));
+            }
+        }
+        Ok(Self(busy))
+    }
+
     /// The CPU time used since `earlier`.
     pub(crate) fn since(&self, earlier: &Self) -> Spent {
         let mut spent = BTreeMap::new();

@@ -146,9 +146,12 @@ fn forwarding(
 ) -> anyhow::Result<()> {
     let speech = media::Speech::load(&settings.speech)?;
     for (subject, loads) in [
+        (media::Subject::Nobody, &settings.calls),
         (media::Subject::Rtpengine, &settings.calls),
         (media::Subject::Sidetone, &settings.calls),
+        (media::Subject::SidetoneKernel, &settings.calls),
         (media::Subject::SidetoneHearing, &settings.heard_calls),
+        (media::Subject::SidetoneKernelHearing, &settings.heard_calls),
         (media::Subject::RtpengineSecured, &settings.calls),
         (media::Subject::SidetoneSecured, &settings.calls),
     ] {

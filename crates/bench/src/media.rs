@@ -31,8 +31,8 @@ pub(crate) trait Relay {
     fn connect(&mut self, trunk: SocketAddr, pbx: SocketAddr) -> anyhow::Result<Doors>;
     /// Ends all calls.
     fn hang_up(&mut self) -> anyhow::Result<()>;
-    /// The subject's process.
-    fn pid(&self) -> u32;
+    /// The subject's process, if there is one.
+    fn pid(&self) -> Option<u32>;
     /// The part of it that went into relaying, where the relay also does something else.
     fn relaying(&self, spent: &Spent) -> Duration {
         spent.total()
@@ -67,12 +67,18 @@ pub(crate) struct Heard {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Subject {
+    /// Nobody: the parties send to each other.
+    Nobody,
     /// rtpengine in user space, forwarding only.
     Rtpengine,
     /// Sidetone with a trunk that lets nobody be listened to.
     Sidetone,
     /// Sidetone listening to every call.
     SidetoneHearing,
+    /// Sidetone deaf, its settled calls forwarded by the kernel.
+    SidetoneKernel,
+    /// The same, listening to every call.
+    SidetoneKernelHearing,
     /// rtpengine with SRTP on one side and RTP on the other.
     RtpengineSecured,
     /// Sidetone likewise, deaf.
@@ -86,6 +92,16 @@ impl Subject {
             Self::RtpengineSecured | Self::SidetoneSecured => Self::RtpengineSecured,
             _ => Self::Rtpengine,
         }
+    }
+
+    /// Whether it listens.
+    pub(crate) const fn hears(self) -> bool {
+        matches!(self, Self::SidetoneHearing | Self::SidetoneKernelHearing)
+    }
+
+    /// Whether the kernel forwards for it.
+    pub(crate) const fn by_kernel(self) -> bool {
+        matches!(self, Self::SidetoneKernel | Self::SidetoneKernelHearing)
     }
 
     /// What callers protect their packets with.
@@ -106,6 +122,9 @@ pub(crate) struct Run {
     pub(crate) relay_us: f64,
     /// CPU µs per forwarded packet: of the whole program.
     pub(crate) whole_us: f64,
+    /// CPU µs per forwarded packet: of whoever sends and receives, and of the kernel on their behalf. It is of interest
+    /// beside that of nobody: the kernel forwards in the time of whoever sends.
+    pub(crate) around_us: f64,
     /// CPU ms of the analysis workers per second of one call.
     pub(crate) hearing_ms: f64,
     /// CPU ms of everything that neither relays nor hears, per second of one call.
@@ -160,13 +179,15 @@ pub(crate) fn measure(
         Subject::Rtpengine | Subject::RtpengineSecured => {
             Box::new(rtpengine::Rtpengine::start(subject.key(), stage, dir.path())?)
         }
-        Subject::Sidetone | Subject::SidetoneHearing | Subject::SidetoneSecured => {
-            let told = if subject == Subject::SidetoneHearing {
-                Disclosure::GivenUpstream
-            } else {
-                Disclosure::None
-            };
-            Box::new(Sidetone::start(&settings.sidetone, told, subject.key(), stage, dir.path())?)
+        Subject::Nobody => Box::new(Nobody),
+        Subject::Sidetone
+        | Subject::SidetoneHearing
+        | Subject::SidetoneKernel
+        | Subject::SidetoneKernelHearing
+        | Subject::SidetoneSecured => {
+            let told = if subject.hears() { Disclosure::GivenUpstream } else { Disclosure::None };
+            let kernel = if subject.by_kernel() { "require" } else { "off" };
+            Box::new(Sidetone::start(&settings.sidetone, told, kernel, subject.key(), stage, dir.path())?)
         }
     };
     for &calls in loads {
@@ -206,7 +227,7 @@ fn run(
         let driver = scope.spawn(|| {
             stage.enter_as_driver()?;
             generator::drive(&mut legs, plan, || {
-                edges.push(Busy::of(pid)?);
+                edges.push((pid.map_or_else(|| Ok(Busy::default()), Busy::of)?, Busy::of_sender()?));
                 Ok(())
             })
         });
@@ -215,7 +236,7 @@ fn run(
     let after = relay.heard()?;
     relay.hang_up()?;
     let [begin, end] = edges.as_slice() else { anyhow::bail!("the window was not measured") };
-    let spent = end.since(begin);
+    let (spent, around) = (end.0.since(&begin.0), end.1.since(&begin.1));
     let (relaying, hearing) = (relay.relaying(&spent), relay.hearing(&spent));
     let rest = spent.total().saturating_sub(relaying + hearing);
     let packets = travelled.sent as f64;
@@ -227,12 +248,30 @@ fn run(
         calls,
         relay_us: relaying.as_secs_f64() * 1e6 / packets,
         whole_us: spent.total().as_secs_f64() * 1e6 / packets,
+        around_us: around.total().as_secs_f64() * 1e6 / packets,
         hearing_ms: hearing.as_secs_f64() * 1e3 / call_seconds,
         rest_ms: rest.as_secs_f64() * 1e3 / call_seconds,
         unheard: (after.dropped - before.dropped) / (packets * driven),
         heard_share: (after.audio_seconds - before.audio_seconds) / (call_seconds * driven),
         travelled,
     })
+}
+
+/// Nobody between the parties.
+struct Nobody;
+
+impl Relay for Nobody {
+    fn connect(&mut self, trunk: SocketAddr, pbx: SocketAddr) -> anyhow::Result<Doors> {
+        Ok(Doors { trunk: pbx, pbx: trunk, key: None })
+    }
+
+    fn hang_up(&mut self) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    fn pid(&self) -> Option<u32> {
+        None
+    }
 }
 
 fn periods(length: Duration) -> u32 {

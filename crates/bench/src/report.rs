@@ -55,6 +55,12 @@ pub(crate) struct Forwarding {
     whole_us: Median,
     /// `whole_us` over rtpengine's with as many calls.
     beside_rtpengine: Option<f64>,
+    /// `whole_us` without the listening, and what sender, receiver and kernel take more than they do with nobody
+    /// between them: all that the subject costs.
+    everything_us: Option<f64>,
+    /// That, over rtpengine's with as many calls.
+    everything_beside_rtpengine: Option<f64>,
+    around_us: Median,
     /// `relay_us` over that of Sidetone hearing nobody, with as many calls.
     beside_deaf: Option<f64>,
     delay_p50_us: Median,
@@ -94,6 +100,9 @@ pub(crate) struct Analysis {
     audio_seconds: f64,
 }
 
+/// Both directions of a call.
+const PACKETS_PER_CALL_SECOND: f64 = 100.0;
+
 /// Sums runs of the same thing up.
 pub(crate) fn forwarding(runs: &[media::Run]) -> Vec<Forwarding> {
     let mut groups: BTreeMap<_, Vec<&media::Run>> = BTreeMap::new();
@@ -111,6 +120,9 @@ pub(crate) fn forwarding(runs: &[media::Run]) -> Vec<Forwarding> {
                 relay_us: median(|run| run.relay_us)?,
                 whole_us: median(|run| run.whole_us)?,
                 beside_rtpengine: None,
+                everything_us: None,
+                everything_beside_rtpengine: None,
+                around_us: median(|run| run.around_us)?,
                 beside_deaf: None,
                 delay_p50_us: median(|run| run.travelled.delay_p50_us)?,
                 delay_p99_us: median(|run| run.travelled.delay_p99_us)?,
@@ -136,6 +148,24 @@ pub(crate) fn forwarding(runs: &[media::Run]) -> Vec<Forwarding> {
         if let Some(row) = rows.get_mut(number) {
             row.beside_rtpengine = rtpengine.map(|other| whole / other);
             row.beside_deaf = deaf.map(|other| relay / other);
+        }
+    }
+    for number in 0..rows.len() {
+        let Some(row) = rows.get(number) else { continue };
+        let nobody = find(&rows, media::Subject::Nobody, row.calls, |row| row.around_us.median);
+        let hearing = row.hearing_ms.median * 1e3 / PACKETS_PER_CALL_SECOND;
+        let whole = row.whole_us.median - hearing + row.around_us.median;
+        if let Some(row) = rows.get_mut(number) {
+            row.everything_us = nobody.map(|nobody| whole - nobody);
+        }
+    }
+    for number in 0..rows.len() {
+        let Some(row) = rows.get(number) else { continue };
+        let rtpengine =
+            rows.iter().find(|other| other.subject == media::Subject::Rtpengine && other.calls == row.calls);
+        let beside = rtpengine.and_then(|other| Some(row.everything_us? / other.everything_us?));
+        if let Some(row) = rows.get_mut(number) {
+            row.everything_beside_rtpengine = beside;
         }
     }
     rows
@@ -230,8 +260,9 @@ impl Report {
             "{:<22}{:>6}  {:<22}{:>12}{:>10}{:>10}  lost",
             "", "calls", "CPU µs per packet", "x rtpengine", "p50 µs", "p99 µs"
         )?;
-        let hearing = |row: &&Forwarding| row.subject == media::Subject::SidetoneHearing;
-        for row in self.forwarding.iter().filter(|row| !hearing(row)) {
+        let hearing = |row: &&Forwarding| row.subject.hears();
+        let somebody = |row: &&Forwarding| row.subject != media::Subject::Nobody;
+        for row in self.forwarding.iter().filter(|row| !hearing(row)).filter(somebody) {
             writeln!(
                 out,
                 "{:<22}{:>6}  {:<22}{:>12}{:>10}{:>10}  {}",
@@ -244,13 +275,15 @@ impl Report {
                 lost(row)
             )?;
         }
+        self.print_everything(out)?;
         if !self.forwarding.iter().any(|row| hearing(&row)) {
             return Ok(());
         }
         writeln!(out, "\nListening, live: the same calls, speech both ways, the customer's leg judged")?;
         writeln!(
             out,
-            "{:>6}  {:<22}{:>10}{:>10}  {:<24}{:>10}{:>10}{:>10}  lost",
+            "{:<22}{:>6}  {:<22}{:>10}{:>10}  {:<24}{:>10}{:>10}{:>10}  lost",
+            "",
             "calls",
             "relay µs per packet",
             "x deaf",
@@ -263,7 +296,8 @@ impl Report {
         for row in self.forwarding.iter().filter(hearing) {
             writeln!(
                 out,
-                "{:>6}  {:<22}{:>10}{:>10}  {:<24}{:>10.2}{:>9.0}%{:>9.1}%  {}",
+                "{:<22}{:>6}  {:<22}{:>10}{:>10}  {:<24}{:>10.2}{:>9.0}%{:>9.1}%  {}",
+                name(row.subject),
                 row.calls,
                 spread(&row.relay_us, 2),
                 ratio(row.beside_deaf),
@@ -273,6 +307,37 @@ impl Report {
                 row.heard_share.median * 100.0,
                 row.unheard.median * 100.0,
                 lost(row)
+            )?;
+        }
+        Ok(())
+    }
+
+    /// What the kernel forwards costs the relay's process next to nothing, so all else must be counted.
+    fn print_everything(&self, out: &mut impl Write) -> io::Result<()> {
+        let rows = || self.forwarding.iter().filter(|row| row.everything_us.is_some());
+        if !rows().any(|row| row.subject.by_kernel()) {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "\nThe same, everything counted: what sender, receiver and kernel take more than with nobody between, and \
+             the program (without the listening)"
+        )?;
+        writeln!(
+            out,
+            "{:<22}{:>6}{:>18}{:>12}{:>20}{:>10}",
+            "", "calls", "CPU µs per packet", "x rtpengine", "of it in the program", "p99 µs"
+        )?;
+        for row in rows().filter(|row| row.subject != media::Subject::Nobody) {
+            writeln!(
+                out,
+                "{:<22}{:>6}{:>18.2}{:>12}{:>20.2}{:>10}",
+                name(row.subject),
+                row.calls,
+                row.everything_us.unwrap_or_default(),
+                ratio(row.everything_beside_rtpengine),
+                row.whole_us.median - row.hearing_ms.median * 1e3 / PACKETS_PER_CALL_SECOND,
+                delay(row, &row.delay_p99_us)
             )?;
         }
         Ok(())
@@ -391,6 +456,9 @@ impl Report {
 
 fn name(subject: media::Subject) -> &'static str {
     match subject {
+        media::Subject::Nobody => "nobody",
+        media::Subject::SidetoneKernel => "sidetone, kernel",
+        media::Subject::SidetoneKernelHearing => "kernel, listening",
         media::Subject::Rtpengine => "rtpengine, user space",
         media::Subject::Sidetone => "sidetone, deaf",
         media::Subject::SidetoneHearing => "sidetone, listening",
@@ -446,12 +514,40 @@ mod tests {
             calls,
             relay_us: us / 2.0,
             whole_us: us,
+            around_us: 3.0,
             hearing_ms: 0.0,
             rest_ms: 0.0,
             unheard: 0.0,
             heard_share: 0.0,
             travelled: Default::default(),
         }
+    }
+
+    #[test]
+    fn what_the_kernel_does_for_a_subject_is_counted() {
+        use media::Subject::{Nobody, Rtpengine, SidetoneKernel, SidetoneKernelHearing};
+        let around = |subject, whole_us, around_us, hearing_ms| media::Run {
+            around_us,
+            hearing_ms,
+            ..run(subject, 100, whole_us)
+        };
+        let rows = forwarding(&[
+            around(Nobody, 0.0, 3.0, 0.0),
+            around(Rtpengine, 10.0, 3.5, 0.0),
+            around(SidetoneKernel, 0.6, 4.5, 0.0),
+            // A fifth of the program's time listens: 0.4 ms of a call's second, in which it has 100 packets.
+            around(SidetoneKernelHearing, 20.0, 5.0, 0.4),
+        ]);
+        let figures: Vec<(f64, f64)> = rows
+            .iter()
+            .map(|row| (row.everything_us.unwrap(), row.everything_beside_rtpengine.unwrap()))
+            .collect();
+        let expected = [(0.0, 0.0), (10.5, 1.0), (2.1, 0.2), (18.0, 18.0 / 10.5)];
+        let mut near = figures.iter().zip(expected);
+        assert!(
+            near.all(|(is, should)| (is.0 - should.0).abs() < 1e-9 && (is.1 - should.1).abs() < 1e-9),
+            "{figures:?}"
+        );
     }
 
     #[test]

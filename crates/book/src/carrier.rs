@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sidetone_events::{Bus, CallId, Event, Happening};
 use sidetone_hear::{Orders, Work};
-use sidetone_relay::Prompter;
+use sidetone_relay::{Heed, Prompter};
 use sidetone_spool::Spool;
 
 use crate::effect::Effect;
@@ -63,6 +63,15 @@ impl Carrier {
             Effect::Publish(event) => self.publish(*event),
             Effect::Erase(call) => self.erase(call, u64::MAX),
             Effect::Hear(worker, work) => {
+                let heed = match &work {
+                    Work::Begin { in_band, .. } => Some(Heed::Tones(*in_band)),
+                    Work::Listen(..) => Some(Heed::Sound(true)),
+                    Work::Deafen { .. } => Some(Heed::Sound(false)),
+                    _ => None,
+                };
+                if let (Some(heed), Some(prompter)) = (heed, self.prompter.get()) {
+                    prompter.heed(work.call(), heed);
+                }
                 let work = match work {
                     // The book's time is when a batch of messages began to be read; the last message of the batch may
                     // have come a little later. So the current time counts if it is the later one.

@@ -45,9 +45,28 @@ pub struct Media {
     /// Streams from which `tick` applies.
     #[serde(default = "Media::default_coalesce")]
     pub coalesce_from: usize,
+    /// Whether the kernel forwards the media of settled calls: `off` (default), `auto` where it can, or `require`.
+    #[serde(default)]
+    pub kernel: KernelUse,
     /// SRTP that ends here.
     #[serde(default)]
     pub security: MediaSecurity,
+}
+
+/// Whether the kernel forwards the media of settled calls by itself (crate `kernel`).
+///
+/// Off unless it is asked for: packets that the kernel forwards pass the host's own packet filter by, and an operator
+/// should know that before it happens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KernelUse {
+    /// The program forwards every packet.
+    #[default]
+    Off,
+    /// The kernel does where it can; where it can't, one line of the log says why.
+    Auto,
+    /// Sidetone does not start where it can't.
+    Require,
 }
 
 impl Media {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
@@ -16,12 +16,13 @@ use tokio::sync::mpsc::Sender;
 
 use super::aim::Aim;
 use super::handshakes::{HandshakeTotals, Handshakes, Message};
+use super::heed::Heed;
 use super::report::{Left, Notice, RelayTotals};
 use super::shaking::HandshakeThread;
 use super::stock::{Pair, Stock};
-use super::thread::{Command, Orders, Pace, RelayThread};
+use super::thread::{Command, Kernel, Orders, Pace, RelayThread};
 use super::voiceover::PlayId;
-use crate::config::{Latching, Media};
+use crate::config::{KernelUse, Latching, Media};
 use crate::protection::Keyring;
 use sidetone_tap::TapSender;
 use sidetone_watch::{Alarm, Heartbeat};
@@ -93,6 +94,11 @@ impl Announcer {
     /// From now on a call's packets are copied to this worker, or to none.
     pub fn tap(&self, call: CallKey, worker: Option<usize>) {
         self.tell(call, Command::Tap { call, worker });
+    }
+
+    /// Tells what of a call's sound its worker may have. See [`Heed`].
+    pub fn heed(&self, call: CallKey, heed: Heed) {
+        self.tell(call, Command::Heed { call, heed });
     }
 
     fn tell(&self, call: CallKey, command: Command) {
@@ -189,6 +195,38 @@ impl Engine {
             thread.orders.give(Command::Handshakes(handshakes.clone()));
         }
         self.handshakes = Some(handshakes);
+        Ok(self)
+    }
+
+    /// Lets the kernel forward what is settled, if the configuration wants it to.
+    ///
+    /// # Errors
+    /// When it is required, and can't be done.
+    pub fn by_kernel(self) -> io::Result<Self> {
+        if self.config.kernel == KernelUse::Off {
+            return Ok(self);
+        }
+        let own = [(Side::Trunk, false), (Side::Pbx, false), (Side::Trunk, true), (Side::Pbx, true)];
+        let own = own.map(|(side, v6)| self.config.address_toward(side, v6));
+        let own: Vec<IpAddr> = own.into_iter().flatten().collect();
+        for thread in &self.threads {
+            match Kernel::open(&own, self.epoch) {
+                Ok(kernel) => {
+                    tracing::info!(
+                        interfaces = kernel.interfaces().join(" "),
+                        "the kernel forwards settled media"
+                    );
+                    thread.orders.give(Command::Kernel(Box::new(kernel)));
+                }
+                Err(why) if self.config.kernel == KernelUse::Require => {
+                    return Err(io::Error::other(format!("media.kernel is `require`, and {why}")));
+                }
+                Err(why) => {
+                    tracing::warn!(%why, "the kernel forwards no media; all of it passes through the program");
+                    break;
+                }
+            }
+        }
         Ok(self)
     }
 

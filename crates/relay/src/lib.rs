@@ -17,6 +17,7 @@ pub mod config;
 mod engine;
 mod frame;
 mod handshakes;
+mod heed;
 mod link;
 mod ports;
 mod prompter;
@@ -31,6 +32,7 @@ mod voiceover;
 
 pub use engine::{Announcer, Engine, PlanChange};
 pub use handshakes::HandshakeTotals;
+pub use heed::Heed;
 pub use ports::PortPool;
 pub use prompter::{Failed, Job, Prompter, formats};
 pub use report::{EndReport, Notice, RelayTotals, StreamReport};

@@ -15,7 +15,7 @@ use sidetone_codec::Codec;
 use sidetone_consent::Failure;
 use sidetone_watch::{Alarm, Heartbeat};
 
-use crate::{Announcer, PlayId};
+use crate::{Announcer, Heed, PlayId};
 
 /// Most announcements that wait for encoding. One takes milliseconds, so thousands mean a thread that hangs.
 const MOST_WAITING: usize = 16_384;
@@ -134,6 +134,11 @@ impl Prompter {
     /// The worker that the call's packets are copied to from now on, if any.
     pub fn tap(&self, call: CallKey, worker: Option<usize>) {
         self.announcer.tap(call, worker);
+    }
+
+    /// See [`Announcer::heed`].
+    pub fn heed(&self, call: CallKey, heed: Heed) {
+        self.announcer.heed(call, heed);
     }
 }
 

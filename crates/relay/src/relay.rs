@@ -7,7 +7,7 @@ use sidetone_announce::{Playback, Voice};
 use sidetone_call::{EndPlan, MediaKind, Side, StreamPlan, Untappable};
 use sidetone_rtp::header::{RtpMut, RtpView};
 use sidetone_rtp::latch::{Latch, Policy, Senders};
-use sidetone_rtp::splice::{Content, Verdict};
+use sidetone_rtp::splice::{Content, Settled, Verdict};
 use sidetone_rtp::stats::StreamStats;
 use sidetone_rtp::{PacketKind, classify};
 
@@ -44,6 +44,21 @@ pub(super) enum Outcome {
     Undeliverable,
 }
 
+/// How the RTP of a party passes from now on, until something happens: what the kernel may do by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Heading {
+    /// Whose packets.
+    pub(super) source: SocketAddr,
+    pub(super) ssrc: u32,
+    /// Payload types that are not for the kernel, a bit each: key presses, and what may be RTCP.
+    pub(super) up: u128,
+    pub(super) to: SocketAddr,
+    pub(super) leaves: Settled,
+}
+
+/// Payload types that RTCP would seem to have (RFC 5761 §4).
+const LIKE_RTCP: u128 = 0xffff_ffff << 64;
+
 /// A stream between two parties.
 #[derive(Debug)]
 pub(super) struct Relay {
@@ -78,6 +93,9 @@ struct End {
     undeliverable: u64,
     unheard: u64,
     last_heard: Option<Duration>,
+    /// Packets of this party that the kernel forwarded, and those of them of which nothing else is known.
+    by_kernel: u64,
+    untold: u64,
 }
 
 impl End {
@@ -101,6 +119,8 @@ impl End {
             undeliverable: 0,
             unheard: 0,
             last_heard: None,
+            by_kernel: 0,
+            untold: 0,
         }
     }
 
@@ -206,9 +226,10 @@ impl End {
     fn report(&self) -> EndReport {
         let seen = self.stats.snapshot();
         EndReport {
-            packets: seen.packets,
+            packets: seen.packets + self.untold,
             octets: self.octets,
-            lost: seen.lost,
+            // What was untold is missing in the sequence as if it had been lost.
+            lost: seen.lost.saturating_sub(self.untold),
             duplicates: seen.duplicates,
             reordered: seen.reordered,
             jitter_ms: seen.jitter_ms,
@@ -222,6 +243,7 @@ impl End {
             payload_type: seen.payload_type,
             last_heard: self.last_heard,
             unheard: self.unheard,
+            by_kernel: self.by_kernel,
         }
     }
 }
@@ -497,6 +519,31 @@ impl Relay {
                 Outcome::Undeliverable
             }
         }
+    }
+
+    /// How the RTP of the party on `side` passes, if the kernel can do it: speech in the clear both ways, from a
+    /// settled source to a known place, with nothing of ours in between.
+    pub(super) fn heading(&mut self, side: Side) -> Option<Heading> {
+        if !self.readable {
+            return None;
+        }
+        let (from, toward) = self.ends(side);
+        let plain = |end: &End| !end.guard.is_up() && end.link.is_none() && !end.lapsed;
+        if !plain(from) || !plain(toward) {
+            return None;
+        }
+        let sender = from.rtp.settled()?;
+        let ssrc = sender.ssrc?;
+        let leaves = toward.voiceover.settled(ssrc)?;
+        let to = toward.rtp.target()?;
+        Some(Heading { source: sender.address, ssrc, up: from.events | LIKE_RTCP, to, leaves })
+    }
+
+    /// The kernel has forwarded a packet from `side`; or so many of which it can tell nothing else.
+    pub(super) fn by_kernel(&mut self, side: Side, packets: u64, untold: u64) {
+        let end = self.end(side);
+        end.by_kernel += packets;
+        end.untold += untold;
     }
 
     /// A copy of a packet from `side` found no room.

@@ -47,6 +47,8 @@ pub struct EndReport {
     pub last_heard: Option<Duration>,
     /// Copies of this party's packets that found the tap ring full.
     pub unheard: u64,
+    /// Packets of this party that the kernel has forwarded.
+    pub by_kernel: u64,
 }
 
 /// One m-line of one call.
@@ -128,6 +130,12 @@ pub struct RelayTotals {
     pub announced: AtomicU64,
     /// Packets replaced by an announcement.
     pub held: AtomicU64,
+    /// Packets that the kernel forwarded; they are among `packets`.
+    pub by_kernel: AtomicU64,
+    /// Those of them of which the kernel had no room to tell.
+    pub untold: AtomicU64,
+    /// Ways that are open in the kernel now: one for each direction of a stream.
+    pub ways: AtomicU64,
     /// Streams open now.
     pub streams: AtomicU64,
     /// Streams that closed with packets from one side only, or from neither since all were rejected.

@@ -16,7 +16,7 @@ use crate::config::PortRange;
 use crate::ports::PortPool;
 
 /// Differentiated services code point of voice, "expedited forwarding" (RFC 3246, RFC 4594 §4.1), as a TOS byte.
-const TOS_EXPEDITED: u32 = 46 << 2;
+pub(super) const TOS_EXPEDITED: u32 = 46 << 2;
 /// Bytes of a socket's receive buffer: a quarter of a second of a flood, and many seconds of a call.
 const RECEIVE_BUFFER: usize = 256 * 1024;
 /// Most ports held by other programs that are skipped in a row.

@@ -1,6 +1,7 @@
 //! The relay thread: epoll; then for each packet receive, unprotect, admit, copy, splice, protect, send. Where SRTP
 //! ends here, the steps in between see the packet in the clear; on a plain leg, unprotect and protect do nothing.
 
+mod kernel;
 mod links;
 mod orders;
 #[cfg(test)]
@@ -14,12 +15,15 @@ mod unsaid;
 use std::collections::{HashMap, VecDeque};
 use std::hash::RandomState;
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
+pub(super) use kernel::Kernel;
+use kernel::Ways;
 use mio::net::UdpSocket;
 use mio::{Events, Poll, Token, Waker};
 pub(super) use orders::{Command, Orders};
@@ -32,6 +36,7 @@ use unsaid::Unsaid;
 
 use super::frame::Frame;
 use super::handshakes::Handshakes;
+use super::heed::Heeded;
 use super::relay::{Component, Outcome, Relay};
 use super::report::{Left, Notice, RelayTotals, StreamReport};
 use super::timer::Timer;
@@ -74,6 +79,8 @@ pub(super) struct RelayThread {
     /// Notices of closed calls and announcements that `notices` had no room for: a few a call.
     unsaid: Unsaid,
     taps: Vec<TapSender>,
+    /// The kernel's part, if it takes one.
+    kernel: Option<Box<Kernel>>,
     /// Where DTLS goes, if there is a thread for it.
     handshakes: Option<Handshakes>,
     totals: Arc<RelayTotals>,
@@ -120,6 +127,8 @@ struct Stream {
     relay: Relay,
     sockets: Vec<Placed>,
     tap: Option<usize>,
+    heeded: Heeded,
+    ways: Ways,
 }
 
 /// The slot of one of a stream's sockets in the thread's table. There are four, or eight if the call has changed its
@@ -129,6 +138,7 @@ struct Placed {
     side: Side,
     component: Component,
     v6: bool,
+    local: SocketAddr,
     number: usize,
 }
 
@@ -153,6 +163,7 @@ struct Batch {
     undeliverable: u64,
     send_errors: u64,
     tap_dropped: u64,
+    by_kernel: u64,
     announced: u64,
     held: u64,
 }
@@ -189,6 +200,7 @@ impl RelayThread {
             left,
             unsaid: Unsaid::new(Arc::clone(&totals)),
             taps,
+            kernel: None,
             handshakes: None,
             totals,
             pace,
@@ -221,7 +233,7 @@ impl RelayThread {
         let mut panics = 0;
         loop {
             beat.beat(self.epoch.elapsed());
-            let wait = next_report.saturating_sub(self.epoch.elapsed());
+            let wait = next_report.saturating_sub(self.epoch.elapsed()).min(self.longest_wait());
             match alarm.contain(beat, || self.turn(wait, &mut events, &mut frame)) {
                 Some(Ok(true)) => panics = 0,
                 Some(Ok(false)) => return Ok(()),
@@ -278,6 +290,8 @@ impl RelayThread {
         if events.iter().count() < MOST_EVENTS {
             self.looked = looking;
         }
+        // Before the sockets: a stranger is judged by when its party was last heard.
+        self.catch_up();
         self.obey();
         for _ in 0..self.unfinished.len() {
             if let Some(number) = self.unfinished.pop_front() {
@@ -285,6 +299,7 @@ impl RelayThread {
                     port.queued = false;
                 }
                 self.drain(number, frame);
+                self.settle(number);
             }
         }
         for event in &*events {
@@ -292,7 +307,10 @@ impl RelayThread {
                 WAKE => {}
                 TIMER => self.timer.rang(),
                 Token(number) if self.is_queued(number) => {}
-                Token(number) => self.drain(number, frame),
+                Token(number) => {
+                    self.drain(number, frame);
+                    self.settle(number);
+                }
             }
         }
         self.announce();
@@ -452,6 +470,7 @@ impl RelayThread {
             (&totals.undeliverable, batch.undeliverable),
             (&totals.send_errors, batch.send_errors),
             (&totals.tap_dropped, batch.tap_dropped),
+            (&totals.by_kernel, batch.by_kernel),
             (&totals.announced, batch.announced),
             (&totals.held, batch.held),
         ] {
@@ -463,6 +482,7 @@ impl RelayThread {
 
     fn report(&mut self) {
         self.look_after_links(self.epoch.elapsed());
+        self.look_after_ways();
         let reports: Vec<(CallKey, StreamReport)> =
             self.streams.iter().map(|(_, stream)| (stream.call, stream.relay.report(stream.index))).collect();
         // The next reports repeat everything.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sidetone_announce::{Playback, Voice};
 use sidetone_rtp::RtpHeader;
-use sidetone_rtp::splice::Splice;
+use sidetone_rtp::splice::{Settled, Splice};
 
 /// After a longer break than this an announcement begins again: half a sentence is no disclosure.
 const BREAK: Duration = Duration::from_secs(2);
@@ -95,6 +95,11 @@ impl Voiceover {
         if let Some(act) = &mut self.act {
             act.playback.revoice(voices);
         }
+    }
+
+    /// How packets of the other party's leave, if that doesn't change by itself.
+    pub(super) fn settled(&self, ssrc: u32) -> Option<Settled> {
+        if self.act.is_some() { None } else { self.splice.settled(ssrc) }
     }
 
     /// When the next packet is to be sent.

@@ -374,6 +374,13 @@ impl Latch {
         }
     }
 
+    /// The sender whose packets are let in whatever else happens until new SDP, or another sender's packet: the latched
+    /// one, with its newest SSRC.
+    #[must_use]
+    pub fn settled(&self) -> Option<Sender> {
+        self.latched.filter(|_| self.window != Window::Unopened).map(Latched::sender)
+    }
+
     /// The source that is latched.
     #[must_use]
     pub fn source(&self) -> Option<SocketAddr> {

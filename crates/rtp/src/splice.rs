@@ -52,6 +52,22 @@ pub enum Content {
     Event,
 }
 
+/// How all packets of a source leave from now on, until something happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// As they came.
+    AsItIs,
+    /// With another SSRC, and these added to sequence number and timestamp.
+    Shifted {
+        /// The SSRC that the listener knows.
+        ssrc: u32,
+        /// To add, modulo 2^16.
+        sequence: u16,
+        /// To add, modulo 2^32.
+        timestamp: u32,
+    },
+}
+
 /// One direction of a stream.
 #[derive(Debug, Clone)]
 pub struct Splice {
@@ -200,6 +216,21 @@ impl Splice {
     #[must_use]
     pub fn alters(&self) -> bool {
         !matches!(self.mode, Mode::Watching)
+    }
+
+    /// How packets of this SSRC of the source's leave, if it is the same for all that follow: unaltered, or with
+    /// numbers shifted by constants. `None` while sound of ours is sent, and for some two seconds after it.
+    #[must_use]
+    pub fn settled(&self, ssrc: u32) -> Option<Settled> {
+        match self.mode {
+            Mode::Watching => Some(Settled::AsItIs),
+            Mode::Shifted(Shift { source, listener, sequence, timestamp: Some(timestamp), floor: None })
+                if source == ssrc =>
+            {
+                Some(Settled::Shifted { ssrc: listener, sequence, timestamp })
+            }
+            _ => None,
+        }
     }
 
     fn watch(&mut self, now: Duration, packet: &RtpView<'_>, clock: u32, content: Content) -> Verdict {

@@ -1,11 +1,11 @@
 //! Drives the real `sidetone` binary with real peers and watches both sides of it.
 //!
-//! A test leases a piece of loopback ([`net`]), starts Sidetone on it ([`sidetone`]), lets SIPp play the carrier and
-//! the PBX ([`sipp`], with the scenarios of `sip-test-scenarios/`), owns both ends of the media itself ([`rtp`]), and
-//! in the end compares what each side sent with what the other received ([`transparency`]). [`call`] puts the usual
-//! case together. [`stream`] speaks SIP by TLS and WebSocket, with the [`certificates`] of the test. [`asterisk`],
-//! [`baresip`], [`dns`], [`postgresql`] and [`identity`] are a real PBX, softphone, name server, database and identity
-//! provider.
+//! A test leases a piece of loopback ([`net`]; [`netns`] where parties must be on machines of their own), starts
+//! Sidetone on it ([`sidetone`]), lets SIPp play the carrier and the PBX ([`sipp`], with the scenarios of
+//! `sip-test-scenarios/`), owns both ends of the media itself ([`rtp`]), and in the end compares what each side sent
+//! with what the other received ([`transparency`]). [`call`] puts the usual case together. [`stream`] speaks SIP by TLS
+//! and WebSocket, with the [`certificates`] of the test. [`asterisk`], [`baresip`], [`dns`], [`postgresql`] and
+//! [`identity`] are a real PBX, softphone, name server, database and identity provider.
 //!
 //! Scenarios stop at gates ([`sipp::Sipp::open_gate`]), so no test depends on how fast the machine is. The times that
 //! stand here are guards against hanging, nothing else.
@@ -21,6 +21,7 @@ pub mod demo;
 pub mod dns;
 pub mod identity;
 pub mod net;
+pub mod netns;
 pub mod postgresql;
 pub mod process;
 pub mod rtp;

@@ -106,6 +106,17 @@ impl Setup {
         setup
     }
 
+    /// Writes it into a folder, in which Sidetone's files will be too; returns the file's path.
+    ///
+    /// # Panics
+    /// When it can't be written.
+    #[must_use]
+    pub fn written(&self, net: &Net, dir: &std::path::Path) -> PathBuf {
+        let config = dir.join("sidetone.toml");
+        std::fs::write(&config, self.toml(net, dir)).unwrap();
+        config
+    }
+
     fn toml(&self, net: &Net, dir: &std::path::Path) -> String {
         let mut toml = format!("[sip]\nlisten = {:?}\n{}\n[media]\n{}\n", self.listen, self.sip, self.media);
         let disclosure = format!("disclosure = {:?}\n{}", self.disclosure, self.trunk_keys);
@@ -192,8 +203,7 @@ impl Sidetone {
     #[must_use]
     pub fn start_until(net: &Net, setup: &Setup, page: &str) -> Self {
         let dir = tempfile::Builder::new().prefix("sidetone-scenario-").tempdir().unwrap();
-        let config = dir.path().join("sidetone.toml");
-        std::fs::write(&config, setup.toml(net, dir.path())).unwrap();
+        let config = setup.written(net, dir.path());
         let arguments = ["run".to_owned(), "--config".to_owned(), config.display().to_string()];
         let process = Process::start("sidetone", &binary(), &arguments, dir.path());
         let http = net.at(host::SIDETONE, 9464);

@@ -326,8 +326,8 @@ fn is_bound(at: SocketAddr, protocol: &str) -> bool {
         octets.chunks_exact(4).map(word).collect()
     };
     let (table, address) = match at.ip() {
-        IpAddr::V4(ip) => (format!("/proc/net/{protocol}"), words(&ip.octets())),
-        IpAddr::V6(ip) => (format!("/proc/net/{protocol}6"), words(&ip.octets())),
+        IpAddr::V4(ip) => (format!("/proc/thread-self/net/{protocol}"), words(&ip.octets())),
+        IpAddr::V6(ip) => (format!("/proc/thread-self/net/{protocol}6"), words(&ip.octets())),
     };
     let local = format!("{address}:{:04X}", at.port());
     let sockets = std::fs::read_to_string(table).unwrap();

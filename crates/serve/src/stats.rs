@@ -201,6 +201,12 @@ pub struct MediaStats {
     pub packets: u64,
     /// Their bytes.
     pub octets: u64,
+    /// Those of them that the kernel forwarded by itself.
+    pub by_kernel: u64,
+    /// Those of these of which it had no room to tell: they were forwarded, and neither looked at nor heard.
+    pub untold: u64,
+    /// Directions of streams that the kernel forwards now.
+    pub kernel_ways: u64,
     /// Packets that never reached Sidetone, of closed streams.
     pub lost: u64,
     /// Packets not forwarded, by reason.
@@ -453,6 +459,9 @@ impl Stats {
                 ports_exhausted: media.exhausted(),
                 packets: total(|totals| &totals.packets),
                 octets: total(|totals| &totals.octets),
+                by_kernel: total(|totals| &totals.by_kernel),
+                untold: total(|totals| &totals.untold),
+                kernel_ways: total(|totals| &totals.ways),
                 lost: total(|totals| &totals.lost),
                 dropped: BTreeMap::from([
                     ("rejected_source", total(|totals| &totals.rejected)),

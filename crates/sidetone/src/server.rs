@@ -135,7 +135,8 @@ impl Server {
             config.sip.listen.iter().map(|listen| listen.addr).chain(config.http.listen.address());
         let mut engine =
             Engine::start(config.media.clone(), taps, &notices, epoch, random::number(), &alarm)?
-                .guarding(listening_at.collect());
+                .guarding(listening_at.collect())
+                .by_kernel()?;
         let mut fingerprint = None;
         if config.media.security.ends_here() {
             secrecy::keep_memory_private();

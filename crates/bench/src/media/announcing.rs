@@ -40,11 +40,12 @@ pub(crate) struct Run {
 /// Answers so many calls as fast as it can, and listens to what their callers are told.
 pub(crate) fn measure(settings: &Settings, stage: &Stage) -> anyhow::Result<Run> {
     let dir = tempfile::Builder::new().prefix("sidetone-bench-").tempdir()?;
-    let mut sidetone = Sidetone::start(&settings.sidetone, Disclosure::Notice, None, stage, dir.path())?;
+    let mut sidetone =
+        Sidetone::start(&settings.sidetone, Disclosure::Notice, "off", None, stage, dir.path())?;
     // Sidetone encodes its announcements in the usual codecs when it starts, on the one CPU that it has here.
     std::thread::sleep(MADE_READY);
     let calls = settings.announced_calls;
-    let before = Busy::of(sidetone.pid())?;
+    let before = Busy::of(sidetone.id())?;
     let mut legs = Vec::with_capacity(calls);
     let mut quiet = Vec::with_capacity(calls);
     for call in 0..calls {
@@ -64,7 +65,7 @@ pub(crate) fn measure(settings: &Settings, stage: &Stage) -> anyhow::Result<Run>
         }
         std::thread::sleep(LOOK_EVERY);
     }
-    let spent = Busy::of(sidetone.pid())?.since(&before).total();
+    let spent = Busy::of(sidetone.id())?.since(&before).total();
     sidetone.hang_up()?;
     let (mut off, mut seams) = (Vec::new(), 0);
     for packets in &arrived {

@@ -48,8 +48,15 @@ fn one(settings: &Settings, stage: &Stage, speech: &Speech, desks: usize) -> any
     let dir = tempfile::Builder::new().prefix("sidetone-bench-").tempdir()?;
     let (spool, store) = (dir.path().join("spool.db"), dir.path().join("store.db"));
     let more = format!("[spool]\npath = {spool:?}\n[store]\npath = {store:?}\n");
-    let mut sidetone =
-        Sidetone::start_with(&settings.sidetone, Disclosure::GivenUpstream, None, stage, dir.path(), &more)?;
+    let mut sidetone = Sidetone::start_with(
+        &settings.sidetone,
+        Disclosure::GivenUpstream,
+        "off",
+        None,
+        stage,
+        dir.path(),
+        &more,
+    )?;
     let calls = settings.desks;
     let mut legs = Vec::with_capacity(calls * 2);
     for call in 0..calls {
@@ -72,7 +79,7 @@ fn one(settings: &Settings, stage: &Stage, speech: &Speech, desks: usize) -> any
     }
     let (stop, messages, bytes) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
     let plan = Plan { warm_up: periods(settings.warm_up), window: periods(settings.window) };
-    let (pid, mut edges) = (sidetone.pid(), Vec::new());
+    let (pid, mut edges) = (sidetone.id(), Vec::new());
     let travelled = std::thread::scope(|scope| {
         scope.spawn(|| read(&mut streams, &stop, &messages, &bytes));
         let driver = scope.spawn(|| {

@@ -62,7 +62,7 @@ fn one(settings: &Settings, stage: &Stage, speech: &Speech, rate: u32) -> anyhow
     const SECURITY: &str = "[media.security]\ntrunk = \"terminate\"\npbx = \"plain\"\n";
     let dir = tempfile::Builder::new().prefix("sidetone-bench-").tempdir()?;
     let mut sidetone =
-        Sidetone::start_with(&settings.sidetone, Disclosure::None, None, stage, dir.path(), SECURITY)?;
+        Sidetone::start_with(&settings.sidetone, Disclosure::None, "off", None, stage, dir.path(), SECURITY)?;
     let mut legs = Vec::with_capacity(CALLS * 2);
     for call in 0..CALLS {
         let (mut trunk, mut pbx) = (Leg::open(place::TRUNK)?, Leg::open(place::PBX)?);
@@ -79,7 +79,7 @@ fn one(settings: &Settings, stage: &Stage, speech: &Speech, rate: u32) -> anyhow
         crowd.push(Caller::ring(&mut sidetone, &identity).with_context(|| format!("caller {call}"))?);
     }
     let plan = Plan { warm_up: periods(settings.warm_up), window: periods(settings.window) };
-    let (pid, mut edges) = (sidetone.pid(), Vec::new());
+    let (pid, mut edges) = (sidetone.id(), Vec::new());
     let (begin, done) = (AtomicBool::new(false), AtomicUsize::new(0));
     let travelled = std::thread::scope(|scope| {
         let shaking = scope.spawn(|| {

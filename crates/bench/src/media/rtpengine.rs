@@ -130,7 +130,7 @@ impl Relay for Rtpengine {
         Ok(())
     }
 
-    fn pid(&self) -> u32 {
-        self.program.id()
+    fn pid(&self) -> Option<u32> {
+        Some(self.program.id())
     }
 }

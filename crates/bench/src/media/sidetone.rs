@@ -88,17 +88,19 @@ impl Sidetone {
     pub(super) fn start(
         binary: &Path,
         disclosure: Disclosure,
+        kernel: &str,
         key: Option<Crypto>,
         stage: &Stage,
         dir: &Path,
     ) -> anyhow::Result<Self> {
-        Self::start_with(binary, disclosure, key, stage, dir, "")
+        Self::start_with(binary, disclosure, kernel, key, stage, dir, "")
     }
 
     /// The same with more tables in its configuration.
     pub(super) fn start_with(
         binary: &Path,
         disclosure: Disclosure,
+        kernel: &str,
         key: Option<Crypto>,
         stage: &Stage,
         dir: &Path,
@@ -112,7 +114,10 @@ impl Sidetone {
         }
         let trunk = SocketAddr::new(place::TRUNK, 5060);
         let (program, http) = serve(binary, stage.subject, stage.class(Class::First), dir, |http| {
-            config(listen, trunk, pair.callee(), disclosure, http, dir) + security + more
+            let kernel = format!("[media]\nkernel = \"{kernel}\"");
+            config(listen, trunk, pair.callee(), disclosure, http, dir).replace("[media]", &kernel)
+                + security
+                + more
         })?;
         // All share one CPU here, and workers that can't keep up would keep everyone else waiting. Relay and SIP are
         // equals: they speak through channels on which a higher one could spin for ever, waiting for a lower one.
@@ -129,6 +134,11 @@ impl Sidetone {
     ) -> anyhow::Result<(SocketAddr, String)> {
         let agreed = self.pair.offer(offer, pbx)?;
         Ok(((place::SUBJECT, agreed.to_caller).into(), agreed.answer))
+    }
+
+    /// Its process.
+    pub(super) fn id(&self) -> u32 {
+        self.program.id()
     }
 
     /// Where its pages are.
@@ -180,8 +190,8 @@ impl Relay for Sidetone {
         self.pair.hang_up()
     }
 
-    fn pid(&self) -> u32 {
-        self.program.id()
+    fn pid(&self) -> Option<u32> {
+        Some(self.id())
     }
 
     fn relaying(&self, spent: &Spent) -> Duration {

@@ -14,8 +14,10 @@ use sidetone_announce::{Playback, Voice};
 use sidetone_call::{CallKey, Side, StreamPlan};
 use sidetone_rtp::latch::Senders;
 
+use super::kernel::{Kernel, Ways};
 use super::{Placed, Port, RelayThread, Stream};
 use crate::handshakes::{Handshakes, Leg};
+use crate::heed::Heed;
 use crate::protection::{Change, Changes, Shake};
 use crate::relay::{Component, Relay};
 use crate::report::{Left, Notice, RelayTotals};
@@ -48,6 +50,10 @@ pub(crate) enum Command {
     },
     /// Copy this call's packets to the worker, or to none.
     Tap { call: CallKey, worker: Option<usize> },
+    /// What of this call's sound its worker may have.
+    Heed { call: CallKey, heed: Heed },
+    /// The kernel forwards what is settled.
+    Kernel(Box<Kernel>),
     /// Play an announcement to the party on a side.
     Play { call: CallKey, stream: usize, toward: Side, id: PlayId, playback: Box<Playback> },
     /// Go on playing in other formats.
@@ -124,6 +130,7 @@ impl RelayThread {
                 }
                 Ok(Command::Plan { call, stream: index, plan, guard, shake }) => {
                     let now = self.epoch.elapsed();
+                    self.withdraw(call);
                     if let Some((number, stream)) = self.stream(call, index) {
                         if let Some(changes) = guard {
                             stream.relay.guard(*changes);
@@ -146,12 +153,22 @@ impl RelayThread {
                 }
                 Ok(Command::Hush { call, toward, id }) => self.hush(call, toward, id),
                 Ok(Command::Tap { call, worker }) => {
+                    self.withdraw(call);
                     for index in self.calls.get(&call).into_iter().flatten() {
                         if let Some(stream) = self.streams.get_mut(*index) {
                             stream.tap = worker;
                         }
                     }
                 }
+                Ok(Command::Heed { call, heed }) => {
+                    self.withdraw(call);
+                    for index in self.calls.get(&call).into_iter().flatten() {
+                        if let Some(stream) = self.streams.get_mut(*index) {
+                            stream.heeded.take(heed);
+                        }
+                    }
+                }
+                Ok(Command::Kernel(kernel)) => self.kernel = Some(kernel),
                 Ok(Command::Handshakes(handshakes)) => self.handshakes = Some(handshakes),
                 Ok(Command::Send { leg, to, bytes }) => self.send(leg, to, &bytes),
                 Ok(Command::Keyed { leg, change }) => {
@@ -174,6 +191,7 @@ impl RelayThread {
     }
 
     fn play(&mut self, call: CallKey, stream: usize, toward: Side, id: PlayId, playback: Playback) {
+        self.withdraw(call);
         let now = self.epoch.elapsed();
         let ended = |id, played| Notice::Playing(call, toward, id, Playing::Ended { whole: false, played });
         let Some((number, stream)) = self.stream(call, stream) else {
@@ -216,10 +234,11 @@ impl RelayThread {
             None => self.begin(call, index),
         };
         for (component, socket) in [(Component::Rtp, rtp), (Component::Rtcp, rtcp)] {
-            let v6 = socket.local_addr().is_ok_and(|local| local.is_ipv6());
+            let local = socket.local_addr().unwrap_or(SocketAddr::from(([0; 4], 0)));
+            let v6 = local.is_ipv6();
             let Some(port) = self.register(number, side, component, socket, bound) else { continue };
             if let Some(stream) = self.streams.get_mut(number) {
-                stream.sockets.push(Placed { side, component, v6, number: port });
+                stream.sockets.push(Placed { side, component, v6, local, number: port });
             }
         }
     }
@@ -227,9 +246,19 @@ impl RelayThread {
     fn begin(&mut self, call: CallKey, index: usize) -> usize {
         let seed = self.seeds.hash_one((call, index, self.ports_opened));
         let numbers = self.calls.entry(call).or_default();
-        let tap = numbers.iter().find_map(|number| self.streams.get(*number)?.tap);
+        let others = || numbers.iter().filter_map(|number| self.streams.get(*number));
+        let tap = others().find_map(|stream| stream.tap);
+        let heeded = others().next().map(|stream| stream.heeded).unwrap_or_default();
         let relay = Relay::new(self.pace.policy, seed);
-        let number = self.streams.insert(Stream { call, index, relay, sockets: Vec::new(), tap });
+        let number = self.streams.insert(Stream {
+            call,
+            index,
+            relay,
+            sockets: Vec::new(),
+            tap,
+            heeded,
+            ways: Ways::default(),
+        });
         numbers.push(number);
         self.totals.streams.store(self.streams.len() as u64, Relaxed);
         number
@@ -272,6 +301,7 @@ impl RelayThread {
     }
 
     fn close(&mut self, call: CallKey) {
+        self.withdraw(call);
         let mut reports = Vec::new();
         for number in self.calls.remove(&call).unwrap_or_default() {
             let Some(mut stream) = self.streams.try_remove(number) else { continue };

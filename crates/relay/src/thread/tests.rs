@@ -72,7 +72,7 @@ impl Desk {
         Self::with(notices, Vec::new())
     }
 
-    fn tapped(taps: Vec<TapSender>) -> Self {
+    pub(super) fn tapped(taps: Vec<TapSender>) -> Self {
         Self::with(16, taps)
     }
 
@@ -100,7 +100,13 @@ impl Desk {
         assert!(self.thread.turn(Duration::from_secs(5), &mut self.events, &mut self.buffer).unwrap());
     }
 
-    fn plan(&self) {
+    /// A turn that waits for hardly anything.
+    pub(super) fn brief_turn(&mut self) {
+        let wait = Duration::from_millis(1);
+        assert!(self.thread.turn(wait, &mut self.events, &mut self.buffer).unwrap());
+    }
+
+    pub(super) fn plan(&self) {
         let plan = Box::new(plan(&self.carrier, &self.pbx));
         self.orders.give(Command::Plan { call: CALL, stream: 0, plan, guard: None, shake: Vec::new() });
     }
@@ -111,7 +117,7 @@ impl Desk {
         self.thread.ports.iter().find(|(_, port)| at(port)).unwrap().0
     }
 
-    fn arrived(&self) -> Option<Vec<u8>> {
+    pub(super) fn arrived(&self) -> Option<Vec<u8>> {
         let mut arrived = [0; 64];
         self.pbx.recv(&mut arrived).ok().map(|length| arrived[..length].to_vec())
     }

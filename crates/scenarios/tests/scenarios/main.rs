@@ -14,6 +14,7 @@ mod asterisk_texts;
 mod barriers;
 mod basic;
 mod browser;
+mod by_kernel;
 mod cancel;
 mod consent;
 mod cued;

@@ -228,6 +228,21 @@ impl Stats {
             "reason",
             &media.dropped,
         );
+        page.counter(
+            "kernel_packets_total",
+            "Media packets that the kernel forwarded by itself; they are among the packets forwarded.",
+            media.by_kernel,
+        );
+        page.counter(
+            "kernel_untold_packets_total",
+            "Packets that the kernel forwarded, and had no room to tell the relay of.",
+            media.untold,
+        );
+        page.gauge(
+            "kernel_ways",
+            "Directions of streams that the kernel forwards now.",
+            media.kernel_ways as f64,
+        );
         by_label(
             page,
             "dtls_handshakes_total",

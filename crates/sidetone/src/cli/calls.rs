@@ -284,6 +284,7 @@ fn sent(leg: &Value) -> Vec<String> {
         ("replayed", "had come before"),
         ("undeliverable", "undeliverable"),
         ("unheard", "not heard, analysis was too slow"),
+        ("by_kernel", "forwarded by the kernel"),
     ] {
         if count(key) > 0 {
             facts.push(format!("{} {words}", count(key)));

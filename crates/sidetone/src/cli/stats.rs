@@ -245,6 +245,9 @@ fn media(stats: &Value) -> Vec<String> {
         .always("packets", "packet/packets forwarded");
     media.facts.push(bytes(octets));
     let media = media
+        .unless_none("by_kernel", "of them by the kernel")
+        .unless_none("kernel_ways", "way/ways in the kernel now")
+        .unless_none("untold", "packet/packets of the kernel's that were not told of")
         .unless_none("lost", "lost before they came")
         .each("dropped", |reason| format!("packet/packets dropped ({reason})"))
         .unless_none("ports_exhausted", "time/times without a free port")

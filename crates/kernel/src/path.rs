@@ -1,0 +1,205 @@
+//! The program in the kernel: loaded, hooked to interfaces, told of ways, asked what passed.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+
+use aya::maps::{Array, HashMap, MapData, MapError, RingBuf};
+use aya::programs::{ProgramError, SchedClassifier, TcAttachType};
+use aya::{Ebpf, EbpfError};
+use nix::net::if_::InterfaceFlags;
+
+use crate::OBJECT;
+use crate::route::Route;
+use crate::wire::{COUNT, Count, FLOW, KEY, MOST_WAYS, Passed, Way, WayId};
+
+/// The loopback interface, by which a PBX on the same machine is reached.
+const LOOPBACK: &str = "lo";
+
+/// Why the kernel forwards nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Unavailable {
+    /// The process may not.
+    #[error(
+        "it may not load BPF programs; give it CAP_BPF and CAP_NET_ADMIN (deploy/systemd/kernel.conf says how)"
+    )]
+    NotPermitted,
+    /// The kernel refused the program; the reason is the verifier's.
+    #[error("the kernel refuses the program: {0}")]
+    Refused(String),
+    /// The program could not be hooked to an interface.
+    #[error("can't be hooked to the interface {0}: {1}; TCX takes Linux 6.6 or newer")]
+    NotHooked(String, String),
+    /// The system doesn't tell its interfaces.
+    #[error("can't list network interfaces: {0}")]
+    NoInterfaces(io::Error),
+}
+
+impl Unavailable {
+    fn of(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut cause = Some(error);
+        let mut said = String::new();
+        while let Some(error) = cause {
+            if let Some(error) = error.downcast_ref::<io::Error>()
+                && error.kind() == io::ErrorKind::PermissionDenied
+            {
+                return Self::NotPermitted;
+            }
+            if !said.is_empty() {
+                said.push_str(": ");
+            }
+            said.push_str(&error.to_string());
+            cause = error.source();
+        }
+        Self::Refused(said)
+    }
+}
+
+/// A way that the kernel does not take.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// It leads from one address family to the other, or there is no route.
+    #[error("the kernel forwards within one address family, by one interface")]
+    NotForwardable,
+    /// The table is full, or the kernel has no memory.
+    #[error("the kernel takes no further way: {0}")]
+    Full(MapError),
+}
+
+/// The program in the kernel, hooked where packets come in. It unhooks when it is dropped.
+pub struct Path {
+    /// Keeps program and links.
+    _loaded: Ebpf,
+    flows: HashMap<MapData, [u8; KEY], [u8; FLOW]>,
+    counts: Array<MapData, [u8; COUNT]>,
+    passed: RingBuf<MapData>,
+    interfaces: Vec<String>,
+}
+
+impl std::fmt::Debug for Path {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Path").field("interfaces", &self.interfaces).finish_non_exhaustive()
+    }
+}
+
+impl Path {
+    /// Loads the program and hooks it to loopback, to the interfaces that have one of these addresses, and to whatever
+    /// else is up and has Ethernet headers.
+    ///
+    /// # Errors
+    /// When the kernel, or what the process may do, does not allow it.
+    pub fn open(addresses: &[IpAddr]) -> Result<Self, Unavailable> {
+        let interfaces = interfaces_of(addresses).map_err(Unavailable::NoInterfaces)?;
+        let mut path = Self::load()?;
+        let program = program(&mut path._loaded)?;
+        for (interface, needed) in interfaces {
+            match program.attach(&interface, TcAttachType::Ingress) {
+                Ok(_) => path.interfaces.push(interface),
+                Err(error) if needed => return Err(Unavailable::NotHooked(interface, told(&error))),
+                // What comes in there comes to the sockets.
+                Err(_) => {}
+            }
+        }
+        Ok(path)
+    }
+
+    /// Loads the program and hooks it nowhere.
+    fn load() -> Result<Self, Unavailable> {
+        let mut loaded = Ebpf::load(OBJECT).map_err(|error: EbpfError| Unavailable::of(&error))?;
+        program(&mut loaded)?.load().map_err(|error: ProgramError| Unavailable::of(&error))?;
+        let missing = |name: &str| Unavailable::Refused(format!("it has no map `{name}`"));
+        let mut map = |name: &str| loaded.take_map(name).ok_or_else(|| missing(name));
+        let (flows, counts, passed) = (map("flows")?, map("counts")?, map("passed")?);
+        let wrong = |error: MapError| Unavailable::of(&error);
+        Ok(Self {
+            flows: HashMap::try_from(flows).map_err(wrong)?,
+            counts: Array::try_from(counts).map_err(wrong)?,
+            passed: RingBuf::try_from(passed).map_err(wrong)?,
+            interfaces: Vec::new(),
+            _loaded: loaded,
+        })
+    }
+
+    /// The interfaces that it is hooked to.
+    #[must_use]
+    pub fn interfaces(&self) -> &[String] {
+        &self.interfaces
+    }
+
+    /// From now on the kernel forwards these packets. A way with the same local address and source is replaced.
+    ///
+    /// # Errors
+    /// When the way leads between address families, or there is no room.
+    pub fn open_way(&mut self, id: WayId, way: &Way, route: Route) -> Result<(), Refused> {
+        let interface = match route {
+            Route::By(0) => return Err(Refused::NotForwardable),
+            Route::By(index) => index,
+            Route::Local => 0,
+        };
+        if !way.is_of_one_family() || id.number >= MOST_WAYS {
+            return Err(Refused::NotForwardable);
+        }
+        self.counts.set(id.number, [0; COUNT], 0).map_err(Refused::Full)?;
+        self.flows.insert(way.key(), way.flow(id, interface), 0).map_err(Refused::Full)
+    }
+
+    /// From now on these packets go to their socket again. Records of those that passed before may still come.
+    pub fn close_way(&mut self, way: &Way) {
+        // It fails only where there is no such way any more.
+        let _ = self.flows.remove(&way.key());
+    }
+
+    /// What was counted of a way since it was opened.
+    #[must_use]
+    pub fn count(&self, id: WayId) -> Count {
+        self.counts.get(&id.number, 0).map(|bytes| Count::read(&bytes)).unwrap_or_default()
+    }
+
+    /// Passes the packets that have gone by since the last time to `take`, at most `most` of them; returns how many.
+    pub fn passed(&mut self, most: usize, mut take: impl FnMut(Passed<'_>)) -> usize {
+        let mut taken = 0;
+        while taken < most
+            && let Some(record) = self.passed.next()
+        {
+            taken += 1;
+            if let Some(passed) = Passed::read(&record) {
+                take(passed);
+            }
+        }
+        taken
+    }
+}
+
+fn program(loaded: &mut Ebpf) -> Result<&mut SchedClassifier, Unavailable> {
+    let found = loaded.program_mut("forward");
+    let found = found.ok_or_else(|| Unavailable::Refused("it has no program `forward`".to_owned()))?;
+    found.try_into().map_err(|error: ProgramError| Unavailable::of(&error))
+}
+
+fn told(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", told(source)),
+        None => error.to_string(),
+    }
+}
+
+/// Where packets to our addresses may come in: every interface that is up and has Ethernet headers, since an address
+/// may stand on loopback or a dummy and be reached through others. True are those that bear an address of ours, or
+/// loopback.
+fn interfaces_of(addresses: &[IpAddr]) -> io::Result<BTreeMap<String, bool>> {
+    let mut found = BTreeMap::from([(LOOPBACK.to_owned(), true)]);
+    for interface in nix::ifaddrs::getifaddrs()? {
+        let Some(address) = interface.address else { continue };
+        let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
+        let v6 = address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip()));
+        let ours = v4.or(v6).is_some_and(|ip| addresses.contains(&ip));
+        let ethernet = address.as_link_addr().is_some_and(|link| link.hatype() == nix::libc::ARPHRD_ETHER);
+        if ours || (ethernet && interface.flags.contains(InterfaceFlags::IFF_UP)) {
+            *found.entry(interface.interface_name).or_default() |= ours;
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests;

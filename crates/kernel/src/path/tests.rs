@@ -1,0 +1,340 @@
+//! The program, run by the kernel on packets of our making (`BPF_PROG_TEST_RUN`): what leaves, byte for byte, and what
+//! is told of it. As another user than root these tests say that they can't, and fail.
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use aya::programs::{TestRun, TestRunOptions};
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use sidetone_rtp::header::RtpHeader;
+
+use super::*;
+use crate::wire::Shift;
+
+/// What the program answers: on to the socket, or out of an interface.
+const UP: u32 = u32::MAX;
+const REDIRECTED: u32 = 7;
+
+const ID: WayId = WayId { number: 3, generation: 9 };
+
+fn way(local: &str, source: &str, from: &str, to: &str) -> Way {
+    let at = |text: &str| text.parse().unwrap();
+    Way {
+        local: at(local),
+        source: at(source),
+        ssrc: 0x0102_0304,
+        from: at(from),
+        to: at(to),
+        shift: None,
+        up: 1 << 101,
+        copied: true,
+        tos: 0xb8,
+    }
+}
+
+fn v4() -> Way {
+    way("10.0.0.1:30000", "192.0.2.7:4000", "10.1.0.1:30002", "198.51.100.9:6000")
+}
+
+fn v6() -> Way {
+    way("[fd00::1]:30000", "[2001:db8::7]:4000", "[fd01::1]:30002", "[2001:db8:1::9]:6000")
+}
+
+fn rtp(payload_type: u8, ssrc: u32, payload: &[u8]) -> Vec<u8> {
+    let mut packet = Vec::new();
+    let header = RtpHeader { payload_type, marker: false, sequence: 65_530, timestamp: 0xffff_ff00, ssrc };
+    header.write(&mut packet).unwrap();
+    packet.extend_from_slice(payload);
+    packet
+}
+
+fn sum(parts: &[&[u8]]) -> u16 {
+    let bytes: Vec<u8> = parts.concat();
+    let mut sum: u32 = 0;
+    for pair in bytes.chunks(2) {
+        sum += u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0));
+    }
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
+}
+
+/// An Ethernet frame as a sender makes it.
+fn frame(source: SocketAddr, to: SocketAddr, tos: u8, ttl: u8, payload: &[u8]) -> Vec<u8> {
+    let length = (8 + payload.len()) as u16;
+    let mut udp =
+        [source.port().to_be_bytes(), to.port().to_be_bytes(), length.to_be_bytes(), [0; 2]].concat();
+    udp.extend_from_slice(payload);
+    let mut frame = vec![0; 12];
+    let (pseudo, ip) = match (source.ip(), to.ip()) {
+        (IpAddr::V4(source), IpAddr::V4(to)) => {
+            let addresses = [source.octets(), to.octets()].concat();
+            let whole = (20 + length).to_be_bytes();
+            let mut ip = vec![0x45, tos, whole[0], whole[1], 0x12, 0x34, 0x40, 0, ttl, 17, 0, 0];
+            ip.extend_from_slice(&addresses);
+            let check = sum(&[&ip]).to_be_bytes();
+            ip[10..12].copy_from_slice(&check);
+            frame.extend_from_slice(&[0x08, 0]);
+            ([&addresses[..], &[0, 17], &length.to_be_bytes()].concat(), ip)
+        }
+        (IpAddr::V6(source), IpAddr::V6(to)) => {
+            let addresses = [source.octets(), to.octets()].concat();
+            let class = 0x6000_0000_u32 | u32::from(tos) << 20;
+            let mut ip = class.to_be_bytes().to_vec();
+            ip.extend_from_slice(&length.to_be_bytes());
+            ip.extend_from_slice(&[17, ttl]);
+            ip.extend_from_slice(&addresses);
+            frame.extend_from_slice(&[0x86, 0xdd]);
+            ([&addresses[..], &[0, 0], &length.to_be_bytes(), &[0, 0, 0, 17]].concat(), ip)
+        }
+        _ => panic!("two families"),
+    };
+    let check = match sum(&[&pseudo, &udp]) {
+        0 => 0xffff,
+        sum => sum,
+    };
+    udp[6..8].copy_from_slice(&check.to_be_bytes());
+    [frame, ip, udp].concat()
+}
+
+struct Bench {
+    path: Path,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { path: Path::load().expect("these tests load a BPF program: run them as root") }
+    }
+
+    fn with(way: &Way, route: Route) -> Self {
+        let mut bench = Self::new();
+        bench.path.open_way(ID, way, route).unwrap();
+        bench
+    }
+
+    /// The program's answer, and the frame as it left it.
+    fn run(&mut self, frame: &[u8]) -> (u32, Vec<u8>) {
+        let mut out = vec![0; 4_096];
+        let options =
+            TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..TestRunOptions::new() };
+        let result = program(&mut self.path._loaded).unwrap().test_run(options).unwrap();
+        let length = result.data_size_out as usize;
+        out.truncate(length);
+        (result.return_value, out)
+    }
+
+    fn told(&mut self) -> Vec<(WayId, usize, Vec<u8>)> {
+        let mut told = Vec::new();
+        self.path.passed(usize::MAX, |passed| told.push((passed.id, passed.length, passed.packet.to_vec())));
+        told
+    }
+}
+
+#[test]
+fn a_settled_stream_leaves_as_if_the_relay_had_sent_it() {
+    for way in [v4(), v6()] {
+        let mut bench = Bench::with(&way, Route::By(1));
+        let packet = rtp(0, way.ssrc, &[0x55; 160]);
+        let came = frame(way.source, way.local, 0, 57, &packet);
+        let left = frame(way.from, way.to, way.tos, 64, &packet);
+        assert_eq!(bench.run(&came), (REDIRECTED, left));
+        assert_eq!(bench.told(), [(ID, packet.len(), packet.clone())]);
+        let count = bench.path.count(ID);
+        assert_eq!((count.packets, count.octets, count.untold), (1, packet.len() as u64, 0));
+        assert!(count.last > std::time::Duration::ZERO);
+    }
+}
+
+#[test]
+fn a_shifted_stream_leaves_with_the_numbers_that_its_listener_knows() {
+    let shift = Shift { ssrc: 0xcafe_f00d, sequence: 10, timestamp: 0x200 };
+    for way in [Way { shift: Some(shift), ..v4() }, Way { shift: Some(shift), ..v6() }] {
+        let mut bench = Bench::with(&way, Route::By(1));
+        let payload = [7; 33];
+        let came = rtp(8, way.ssrc, &payload);
+        let mut leaves = Vec::new();
+        RtpHeader { payload_type: 8, marker: false, sequence: 4, timestamp: 0x100, ssrc: shift.ssrc }
+            .write(&mut leaves)
+            .unwrap();
+        leaves.extend_from_slice(&payload);
+        let left = frame(way.from, way.to, way.tos, 64, &leaves);
+        assert_eq!(bench.run(&frame(way.source, way.local, 0, 57, &came)), (REDIRECTED, left));
+        assert_eq!(bench.told(), [(ID, came.len(), came)]);
+    }
+}
+
+#[test]
+fn a_sender_that_makes_no_checksum_is_left_without() {
+    let way = v4();
+    let mut bench = Bench::with(&way, Route::By(1));
+    let packet = rtp(0, way.ssrc, &[1; 160]);
+    let mut came = frame(way.source, way.local, 0, 57, &packet);
+    came[40..42].fill(0);
+    let mut left = frame(way.from, way.to, way.tos, 64, &packet);
+    left[40..42].fill(0);
+    assert_eq!(bench.run(&came), (REDIRECTED, left));
+}
+
+#[test]
+fn for_a_socket_of_this_machine_the_packet_goes_on_with_its_new_address() {
+    let way = way("127.0.0.1:30000", "127.0.0.1:4000", "127.0.0.1:30002", "127.0.0.1:6000");
+    let mut bench = Bench::with(&way, Route::Local);
+    let packet = rtp(0, way.ssrc, &[1; 160]);
+    let left = frame(way.from, way.to, way.tos, 64, &packet);
+    assert_eq!(bench.run(&frame(way.source, way.local, 0, 64, &packet)), (UP, left));
+    assert_eq!(bench.told().len(), 1);
+}
+
+#[test]
+fn without_a_copy_the_header_alone_is_told() {
+    let way = Way { copied: false, ..v4() };
+    let mut bench = Bench::with(&way, Route::By(1));
+    let packet = rtp(0, way.ssrc, b"what nobody may hear");
+    assert_eq!(bench.run(&frame(way.source, way.local, 0, 57, &packet)).0, REDIRECTED);
+    assert_eq!(bench.told(), [(ID, packet.len(), packet[..12].to_vec())]);
+}
+
+#[test]
+fn packets_of_every_length_are_copied_whole() {
+    let way = v4();
+    let mut bench = Bench::with(&way, Route::By(1));
+    for length in [0, 1, 160, 243, 244, 245, 246, 480, 1_460] {
+        let packet = rtp(0, way.ssrc, &vec![0xa5; length]);
+        assert_eq!(bench.run(&frame(way.source, way.local, 0, 57, &packet)).0, REDIRECTED, "{length}");
+        assert_eq!(bench.told(), [(ID, packet.len(), packet)]);
+    }
+    let large = rtp(0, way.ssrc, &[0; 1_461]);
+    assert_eq!(bench.run(&frame(way.source, way.local, 0, 57, &large)).0, UP);
+}
+
+#[test]
+fn whatever_is_not_settled_goes_up_untouched_and_untold() {
+    let way = v4();
+    let mut bench = Bench::with(&way, Route::By(1));
+    let packet = rtp(0, way.ssrc, &[1; 160]);
+    let good = frame(way.source, way.local, 0, 57, &packet);
+    let with = |at: usize, value: u8| {
+        let mut frame = good.clone();
+        frame[at] = value;
+        frame
+    };
+    let rtp_at = 14 + 20 + 8;
+    let from = |source: &str| frame(source.parse().unwrap(), way.local, 0, 57, &packet);
+    let to = |local: &str| frame(way.source, local.parse().unwrap(), 0, 57, &packet);
+    let cases = [
+        ("another port of the source", from("192.0.2.7:4001")),
+        ("another source", from("192.0.2.8:4000")),
+        ("another port of ours", to("10.0.0.1:30001")),
+        ("another address of ours", to("10.0.0.2:30000")),
+        ("another SSRC", frame(way.source, way.local, 0, 57, &rtp(0, 7, &[1; 160]))),
+        ("a key press", frame(way.source, way.local, 0, 57, &rtp(101, way.ssrc, &[1; 4]))),
+        ("another version", with(rtp_at, 0x40)),
+        ("padding", with(rtp_at, 0xa0)),
+        ("an extension", with(rtp_at, 0x90)),
+        ("contributing sources", with(rtp_at, 0x81)),
+        (
+            "STUN",
+            frame(
+                way.source,
+                way.local,
+                0,
+                57,
+                &[&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[0; 12]].concat(),
+            ),
+        ),
+        ("options", with(14, 0x46)),
+        ("a fragment", with(20, 0x20)),
+        ("the rest of a fragment", with(21, 1)),
+        ("TCP", with(23, 6)),
+        ("a length beyond the frame", with(17, 0xff)),
+        ("a UDP length beyond the packet", with(14 + 20 + 5, 0xff)),
+        ("no header of RTP", frame(way.source, way.local, 0, 57, &packet[..11])),
+        ("ARP", with(13, 6)),
+        ("another way's family", frame(v6().source, v6().local, 0, 57, &packet)),
+    ];
+    for (name, frame) in cases {
+        assert_eq!(bench.run(&frame), (UP, frame), "{name}");
+    }
+    assert_eq!(bench.told(), []);
+    assert_eq!(bench.path.count(ID), Count::default());
+    assert_eq!(bench.run(&good).0, REDIRECTED);
+}
+
+#[test]
+fn a_closed_way_passes_nothing() {
+    let way = v4();
+    let mut bench = Bench::with(&way, Route::By(1));
+    let came = frame(way.source, way.local, 0, 57, &rtp(0, way.ssrc, &[1; 160]));
+    bench.path.close_way(&way);
+    assert_eq!(bench.run(&came), (UP, came.clone()));
+    let again = WayId { generation: 10, ..ID };
+    bench.path.open_way(again, &way, Route::By(1)).unwrap();
+    assert_eq!(bench.run(&came).0, REDIRECTED);
+    assert_eq!(bench.told()[0].0, again);
+}
+
+#[test]
+fn a_full_ring_costs_records_and_no_packet() {
+    let way = v4();
+    let mut bench = Bench::with(&way, Route::By(1));
+    let packet = rtp(0, way.ssrc, &[1; 1_400]);
+    let came = frame(way.source, way.local, 0, 57, &packet);
+    let mut passed = 0;
+    while bench.path.count(ID).untold < 3 {
+        assert_eq!(bench.run(&came).0, REDIRECTED);
+        passed += 1;
+    }
+    assert_eq!(bench.path.count(ID).packets, passed);
+    assert_eq!(bench.told().len() as u64, passed - 3);
+    assert_eq!(bench.run(&came).0, REDIRECTED);
+    assert_eq!(bench.told().len(), 1);
+}
+
+#[test]
+fn ways_between_families_are_refused() {
+    let mut bench = Bench::new();
+    let mixed = Way { from: v6().from, to: v6().to, ..v4() };
+    assert!(matches!(bench.path.open_way(ID, &mixed, Route::By(1)), Err(Refused::NotForwardable)));
+}
+
+#[test]
+fn the_object_is_what_its_source_says() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/bpf");
+    let out = tempfile_in_target();
+    let compiled = Command::new("make").args(["-s", "-C", folder, &format!("OUT={out}")]).status().unwrap();
+    assert!(compiled.success(), "clang 14 and llvm-strip are needed: `make peers` installs them");
+    assert!(std::fs::read(&out).unwrap() == OBJECT, "run `make -C crates/kernel/bpf`");
+}
+
+fn tempfile_in_target() -> String {
+    let out = std::env::temp_dir().join(format!("sidetone-forward-{}.o", std::process::id()));
+    out.to_str().unwrap().to_owned()
+}
+
+/// Any bytes at all (the kernel itself refuses to try frames without room for an IP header): nothing is touched that is
+/// no packet of the way.
+#[test]
+fn any_frame_goes_up_as_it_came() {
+    let way = v4();
+    let good = frame(way.source, way.local, 0, 57, &rtp(0, way.ssrc, &[1; 160]));
+    let mut bench = Bench::with(&way, Route::By(1));
+    // Random bytes never look like IP: some begin as a packet does.
+    let frames = (proptest::collection::vec(any::<u8>(), 60..400), prop::sample::select(vec![0, 14, 34, 43]));
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(2_000));
+    let mut tried = |(mut bytes, kept): (Vec<u8>, usize)| {
+        bytes[..kept].copy_from_slice(&good[..kept]);
+        let (answer, left) = bench.run(&bytes);
+        let told = bench.told();
+        if answer == UP {
+            prop_assert_eq!(left, bytes);
+            prop_assert!(told.is_empty());
+        } else {
+            prop_assert_eq!(told.len(), 1);
+        }
+        Ok(())
+    };
+    let tried = std::cell::RefCell::new(&mut tried);
+    runner.run(&frames, |case| (*tried.borrow_mut())(case)).unwrap();
+}

@@ -1,0 +1,183 @@
+//! What the program in the kernel and the relay tell each other, byte by byte: in step with `bpf/forward.c`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// Bytes of a key of `flows`.
+pub(crate) const KEY: usize = 36;
+/// Bytes of a value of `flows`.
+pub(crate) const FLOW: usize = 84;
+/// Bytes of a value of `counts`.
+pub(crate) const COUNT: usize = 32;
+/// Bytes before the packet in a record.
+pub(crate) const HEAD: usize = 24;
+/// Ways that there can be at a time.
+pub(crate) const MOST_WAYS: u32 = 65_536;
+
+const COPIED: u32 = 1;
+const SHIFTED: u32 = 2;
+
+/// Names a way: its number, below 65,536, and which of the ways that have had the number it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct WayId {
+    /// The number.
+    pub number: u32,
+    /// The generation.
+    pub generation: u32,
+}
+
+/// By how much a source's numbers are shifted for its listener, who has been sent packets of our own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shift {
+    /// The SSRC that the listener knows.
+    pub ssrc: u32,
+    /// To add to the sequence number, modulo 2^16.
+    pub sequence: u16,
+    /// To add to the timestamp, modulo 2^32.
+    pub timestamp: u32,
+}
+
+/// One direction of a settled stream: whose packets pass, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Way {
+    /// Our address that the source sends to.
+    pub local: SocketAddr,
+    /// The latched source.
+    pub source: SocketAddr,
+    /// The SSRC of its packets.
+    pub ssrc: u32,
+    /// Our address that packets leave from.
+    pub from: SocketAddr,
+    /// The other party.
+    pub to: SocketAddr,
+    /// New numbers, if an announcement was played.
+    pub shift: Option<Shift>,
+    /// Payload types that go up to the socket instead, a bit each: events, and what may be RTCP.
+    pub up: u128,
+    /// Whether records hold whole packets rather than headers.
+    pub copied: bool,
+    /// Type of service, traffic class.
+    pub tos: u8,
+}
+
+impl Way {
+    /// Whether all four addresses are of one family, which is the only case that the kernel forwards.
+    #[must_use]
+    pub fn is_of_one_family(&self) -> bool {
+        let v6 = is_v6(self.local);
+        [self.source, self.from, self.to].into_iter().all(|other| is_v6(other) == v6)
+    }
+
+    pub(crate) fn key(&self) -> [u8; KEY] {
+        let mut key = [0; KEY];
+        let mut out = Writer(&mut key);
+        out.ip(self.local);
+        out.ip(self.source);
+        out.bytes(&self.local.port().to_be_bytes());
+        out.bytes(&self.source.port().to_be_bytes());
+        key
+    }
+
+    /// `interface` is 0 for a socket of this machine.
+    pub(crate) fn flow(&self, id: WayId, interface: u32) -> [u8; FLOW] {
+        let shift = self.shift.unwrap_or(Shift { ssrc: self.ssrc, sequence: 0, timestamp: 0 });
+        let flags = if self.copied { COPIED } else { 0 } | if self.shift.is_some() { SHIFTED } else { 0 };
+        let mut flow = [0; FLOW];
+        let mut out = Writer(&mut flow);
+        out.ip(self.from);
+        out.ip(self.to);
+        out.bytes(&self.from.port().to_be_bytes());
+        out.bytes(&self.to.port().to_be_bytes());
+        out.bytes(&id.number.to_ne_bytes());
+        out.bytes(&id.generation.to_ne_bytes());
+        out.bytes(&interface.to_ne_bytes());
+        out.bytes(&flags.to_ne_bytes());
+        out.bytes(&self.ssrc.to_be_bytes());
+        out.bytes(&shift.ssrc.to_be_bytes());
+        out.bytes(&shift.timestamp.to_ne_bytes());
+        out.bytes(&shift.sequence.to_ne_bytes());
+        out.bytes(&[self.tos, 0]);
+        for word in 0..4 {
+            out.bytes(&((self.up >> (32 * word)) as u32).to_ne_bytes());
+        }
+        flow
+    }
+}
+
+fn is_v6(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_ipv6()
+}
+
+/// Puts one field behind the other.
+struct Writer<'a>(&'a mut [u8]);
+
+impl Writer<'_> {
+    fn bytes(&mut self, bytes: &[u8]) {
+        if let Some((field, rest)) = std::mem::take(&mut self.0).split_at_mut_checked(bytes.len()) {
+            field.copy_from_slice(bytes);
+            self.0 = rest;
+        }
+    }
+
+    fn ip(&mut self, address: SocketAddr) {
+        let bytes = match address.ip() {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+            IpAddr::V6(ip) => ip.octets(),
+        };
+        self.bytes(&bytes);
+    }
+}
+
+/// What the kernel has counted of a way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Count {
+    /// Packets forwarded.
+    pub packets: u64,
+    /// Their bytes, RTP headers included.
+    pub octets: u64,
+    /// Those of them that there was no room to tell of.
+    pub untold: u64,
+    /// When the newest one came, on the system's monotonic clock; zero if there was none.
+    pub last: Duration,
+}
+
+impl Count {
+    pub(crate) fn read(bytes: &[u8; COUNT]) -> Self {
+        let word = |at: usize| {
+            let field = bytes.get(at * 8..at * 8 + 8).and_then(<[u8]>::first_chunk).copied();
+            u64::from_ne_bytes(field.unwrap_or_default())
+        };
+        Self { packets: word(0), octets: word(1), untold: word(2), last: Duration::from_nanos(word(3)) }
+    }
+}
+
+/// A packet that the kernel has forwarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passed<'a> {
+    /// Its way.
+    pub id: WayId,
+    /// When it came, on the system's monotonic clock.
+    pub at: Duration,
+    /// Its length in bytes, RTP header included.
+    pub length: usize,
+    /// All of it, as it came, or the twelve bytes of its header.
+    pub packet: &'a [u8],
+}
+
+impl<'a> Passed<'a> {
+    /// Reads a record; `None` if it is none of ours.
+    pub(crate) fn read(record: &'a [u8]) -> Option<Self> {
+        let (head, packet) = record.split_at_checked(HEAD)?;
+        let at = u64::from_ne_bytes(*head.first_chunk()?);
+        let number = u32::from_ne_bytes(*head.get(8..)?.first_chunk()?);
+        let generation = u32::from_ne_bytes(*head.get(12..)?.first_chunk()?);
+        let length = u16::from_ne_bytes(*head.get(16..)?.first_chunk()?);
+        let copied = u16::from_ne_bytes(*head.get(18..)?.first_chunk()?);
+        Some(Self {
+            id: WayId { number, generation },
+            at: Duration::from_nanos(at),
+            length: usize::from(length),
+            packet: packet.get(..usize::from(copied))?,
+        })
+    }
+}

@@ -1,0 +1,309 @@
+//! What the kernel forwards for a relay thread: settled streams are handed to it, and what it has forwarded is taken
+//! through the same judgements as a packet from a socket.
+//!
+//! A way is opened when the socket of its source has just been emptied, so that no packet overtakes another. It is
+//! closed before any order about its call is carried out, and as soon as a packet that came to a socket has changed
+//! where it leads.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use nix::time::{ClockId, clock_gettime};
+use sidetone_call::{CallKey, Side};
+use sidetone_kernel::{Path, Route, Routes, Shift, Unavailable, Way, WayId};
+use sidetone_rtp::splice::Settled;
+use slab::Slab;
+
+use super::{Batch, RelayThread, Stream, copy};
+use crate::relay::{Component, Heading};
+use crate::stock::TOS_EXPEDITED;
+use sidetone_tap::{Arrival, TapSender};
+
+/// How often what has passed is looked at while anything does. It delays what is heard of it, and nothing else.
+const LOOKS: Duration = Duration::from_millis(10);
+/// Records taken at one look: more than a thousand calls make in that time. What is left waits for the next turn.
+const MOST_RECORDS: usize = 8_192;
+/// How long after a refusal the kernel is not asked again for that direction.
+const ASKED_AGAIN: Duration = Duration::from_secs(1);
+
+/// The kernel's part of a relay thread's work.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    path: Path,
+    routes: Routes,
+    /// The streams' numbers and sides, by number of the way.
+    slots: Slab<Slot>,
+    generation: u32,
+    /// The process's zero of time on the system's monotonic clock.
+    epoch: Duration,
+    /// A packet as the relay is to see it.
+    packet: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    stream: usize,
+    side: Side,
+    way: Way,
+    generation: u32,
+    untold: u64,
+}
+
+/// The ways of a stream, by the side that they come from.
+#[derive(Debug, Default)]
+pub(super) struct Ways {
+    trunk: Open,
+    pbx: Open,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Open {
+    way: Option<(WayId, Way, Route)>,
+    /// The kernel is not to be asked before.
+    not_before: Duration,
+}
+
+impl Ways {
+    fn from(&mut self, side: Side) -> &mut Open {
+        match side {
+            Side::Trunk => &mut self.trunk,
+            Side::Pbx => &mut self.pbx,
+        }
+    }
+
+    fn is_any(&self) -> bool {
+        self.trunk.way.is_some() || self.pbx.way.is_some()
+    }
+}
+
+impl Kernel {
+    /// Puts the program into the kernel, at the interfaces with these addresses.
+    ///
+    /// # Errors
+    /// When the kernel, or what the process may do, does not allow it.
+    pub(crate) fn open(addresses: &[IpAddr], epoch: Instant) -> Result<Self, Unavailable> {
+        let path = Path::open(addresses)?;
+        let routes = Routes::new().map_err(Unavailable::NoInterfaces)?;
+        let monotonic = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default();
+        Ok(Self {
+            path,
+            routes,
+            slots: Slab::new(),
+            generation: 0,
+            epoch: monotonic.saturating_sub(epoch.elapsed()),
+            packet: Vec::with_capacity(2_048),
+        })
+    }
+
+    /// The interfaces at which it looks.
+    pub(crate) fn interfaces(&self) -> &[String] {
+        self.path.interfaces()
+    }
+
+    /// Takes what has passed through the streams' judgements.
+    fn catch_up(&mut self, streams: &mut Slab<Stream>, taps: &mut [TapSender], batch: &mut Batch) {
+        let Self { path, slots, epoch, packet, .. } = self;
+        path.passed(MOST_RECORDS, |passed| {
+            let Some(slot) = usize::try_from(passed.id.number).ok().and_then(|number| slots.get(number))
+            else {
+                return;
+            };
+            if slot.generation != passed.id.generation {
+                return;
+            }
+            let Some(stream) = streams.get_mut(slot.stream) else { return };
+            // Of a packet that is not copied there is the header alone; no judgement looks further.
+            packet.clear();
+            packet.extend_from_slice(passed.packet);
+            packet.resize(passed.length, 0);
+            let now = passed.at.saturating_sub(*epoch);
+            let Some(admitted) = stream.relay.admit(now, slot.side, Component::Rtp, slot.way.source, packet)
+            else {
+                return;
+            };
+            if admitted.audio && slot.way.copied {
+                copy(stream, taps, batch, slot.side, Arrival { earliest: now, latest: now }, packet);
+            }
+            stream.relay.splice(now, slot.side, admitted, packet);
+            stream.relay.by_kernel(slot.side, 1, 0);
+            batch.packets += 1;
+            batch.by_kernel += 1;
+            batch.octets += passed.length as u64;
+        });
+    }
+
+    fn open_way(&mut self, stream: usize, side: Side, way: Way, route: Route) -> Option<WayId> {
+        self.generation = self.generation.wrapping_add(1);
+        let generation = self.generation;
+        let number = self.slots.insert(Slot { stream, side, way, generation, untold: 0 });
+        let id = u32::try_from(number).ok().map(|number| WayId { number, generation });
+        let opened = id.filter(|id| self.path.open_way(*id, &way, route).is_ok());
+        if opened.is_none() {
+            self.slots.try_remove(number);
+        }
+        opened
+    }
+}
+
+impl RelayThread {
+    /// The longest time to wait for sockets alone.
+    pub(super) fn longest_wait(&self) -> Duration {
+        match &self.kernel {
+            Some(kernel) if !kernel.slots.is_empty() => LOOKS,
+            _ => Duration::MAX,
+        }
+    }
+
+    /// Takes what the kernel has forwarded since the last time.
+    pub(super) fn catch_up(&mut self) {
+        if let Some(kernel) = &mut self.kernel {
+            kernel.catch_up(&mut self.streams, &mut self.taps, &mut self.batch);
+        }
+    }
+
+    /// After a socket has been read: opens the way of its packets if they have settled, and closes those of its stream
+    /// that lead elsewhere by now.
+    pub(super) fn settle(&mut self, number: usize) {
+        if self.kernel.is_none() {
+            return;
+        }
+        let Some(port) = self.ports.get(number) else { return };
+        let (stream, side, emptied) =
+            (port.stream, port.side, !port.queued && port.component == Component::Rtp);
+        self.revise(stream, side.other());
+        if emptied {
+            self.revise(stream, side);
+            self.open_if_settled(stream, side);
+        } else {
+            self.revise(stream, side);
+        }
+    }
+
+    /// Closes a way that leads elsewhere by now.
+    fn revise(&mut self, number: usize, side: Side) {
+        let Some(stream) = self.streams.get_mut(number) else { return };
+        let Some((_, open, route)) = stream.ways.from(side).way else { return };
+        if self.wanted(number, side) != Some((open, route)) {
+            self.close_way(number, side);
+        }
+    }
+
+    fn open_if_settled(&mut self, number: usize, side: Side) {
+        let now = self.woken;
+        let Some(stream) = self.streams.get_mut(number) else { return };
+        let open = stream.ways.from(side);
+        if open.way.is_some() || now < open.not_before {
+            return;
+        }
+        let Some((way, route)) = self.wanted(number, side) else { return };
+        let Some(kernel) = &mut self.kernel else { return };
+        let id = kernel.open_way(number, side, way, route);
+        let Some(stream) = self.streams.get_mut(number) else { return };
+        let open = stream.ways.from(side);
+        match id {
+            Some(id) => {
+                open.way = Some((id, way, route));
+                self.totals.ways.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+            None => open.not_before = now + ASKED_AGAIN,
+        }
+    }
+
+    /// The way of packets from `side`, if they have settled.
+    fn wanted(&mut self, number: usize, side: Side) -> Option<(Way, Route)> {
+        let now = self.woken;
+        let stream = self.streams.get_mut(number)?;
+        let Heading { source, ssrc, up, to, leaves } = stream.relay.heading(side)?;
+        let local = stream.local(side, source.is_ipv6())?;
+        let from = stream.local(side.other(), to.is_ipv6())?;
+        let shift = match leaves {
+            Settled::AsItIs => None,
+            Settled::Shifted { ssrc, sequence, timestamp } => Some(Shift { ssrc, sequence, timestamp }),
+        };
+        let copied = stream.tap.is_some() && stream.heeded.any();
+        let tos = u8::try_from(TOS_EXPEDITED).unwrap_or(0);
+        let way = Way { local, source, ssrc, from, to, shift, up, copied, tos };
+        if !way.is_of_one_family() {
+            return None;
+        }
+        let route = self.kernel.as_mut()?.routes.find(now, from.ip(), to.ip())?;
+        Some((way, route))
+    }
+
+    /// Closes the ways of a call: what comes from now on comes to its sockets.
+    pub(super) fn withdraw(&mut self, call: CallKey) {
+        if self.kernel.is_none() {
+            return;
+        }
+        for number in self.calls.get(&call).cloned().unwrap_or_default() {
+            for side in [Side::Trunk, Side::Pbx] {
+                self.close_way(number, side);
+            }
+        }
+    }
+
+    fn close_way(&mut self, number: usize, side: Side) {
+        let Some(stream) = self.streams.get_mut(number) else { return };
+        let Some((id, way, _)) = stream.ways.from(side).way.take() else { return };
+        if let Some(kernel) = &mut self.kernel {
+            kernel.path.close_way(&way);
+        }
+        // What had passed before is this way's still.
+        self.catch_up();
+        self.miss(id, number, side);
+        if let (Some(kernel), Ok(slot)) = (&mut self.kernel, usize::try_from(id.number)) {
+            kernel.slots.try_remove(slot);
+        }
+        self.totals.ways.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Counts the packets of a way of which there was no room to tell.
+    fn miss(&mut self, id: WayId, number: usize, side: Side) {
+        let Some(kernel) = &mut self.kernel else { return };
+        let untold = kernel.path.count(id).untold;
+        let slot = usize::try_from(id.number).ok().and_then(|slot| kernel.slots.get_mut(slot));
+        let Some(slot) = slot.filter(|slot| untold > slot.untold) else { return };
+        let missed = untold - std::mem::replace(&mut slot.untold, untold);
+        if let Some(stream) = self.streams.get_mut(number) {
+            stream.relay.by_kernel(side, missed, missed);
+        }
+        self.batch.packets += missed;
+        self.batch.by_kernel += missed;
+        self.totals.untold.fetch_add(missed, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Each second: routes may have changed, and records may have found no room.
+    pub(super) fn look_after_ways(&mut self) {
+        if self.kernel.is_none() {
+            return;
+        }
+        let open: Vec<usize> = self
+            .streams
+            .iter()
+            .filter(|(_, stream)| stream.ways.is_any())
+            .map(|(number, _)| number)
+            .collect();
+        for number in open {
+            for side in [Side::Trunk, Side::Pbx] {
+                self.revise(number, side);
+                let way = self.streams.get_mut(number).and_then(|stream| stream.ways.from(side).way);
+                if let Some((id, ..)) = way {
+                    self.miss(id, number, side);
+                }
+            }
+        }
+    }
+}
+
+impl Stream {
+    /// Our address for RTP toward a side.
+    fn local(&self, side: Side, v6: bool) -> Option<std::net::SocketAddr> {
+        self.sockets
+            .iter()
+            .find(|placed| placed.side == side && placed.component == Component::Rtp && placed.v6 == v6)
+            .map(|placed| placed.local)
+    }
+}
+
+#[cfg(test)]
+mod tests;
