@@ -32,7 +32,7 @@ pub use sums::{Measure, for_directors};
 pub use topics::is_group_of_topics;
 
 /// Most rows of the table.
-const MOST_LABELS: usize = 40;
+const MOST_LABELS: usize = 36;
 /// The choice of calls without a label: none can be written so.
 const NO_LABEL: &str = "-";
 /// Ranges of more days are drawn and listed by weeks.

@@ -18,8 +18,8 @@ use crate::stored::{Browser, rows, speech, store};
 
 /// Calls that are up when PostgreSQL goes, in all of the first load, and in the second one.
 const BEFORE: usize = 10;
-const FIRST: usize = 30;
-const SECOND: usize = 8;
+const FIRST: usize = 20;
+const SECOND: usize = 6;
 
 /// Runs the binary with its configuration; what it printed.
 fn run(sidetone: &Sidetone, arguments: &[&str]) -> String {
