@@ -1,8 +1,9 @@
 //! Sums that tell of groups alone, whatever ranges are set against each other.
 //!
-//! What is told is made of parts that never change with the range: a day's sum if that is a group's, else a whole week's
-//! rest of such days if that is. Two ranges then differ by parts of which each is a group's, never by one call or cue.
-//! A day that is not over is not told, for its sum grows call by call under the eyes of whoever asks often enough.
+//! What is told is made of parts that never change with the range: a day's sum if that is a group's, else a whole
+//! week's rest of such days if that is. Two ranges then differ by parts of which each is a group's, never by one call
+//! or cue. A day that is not over is not told, for its sum grows call by call under the eyes of whoever asks often
+//! enough.
 
 use crate::database::Value;
 
@@ -18,8 +19,8 @@ pub(crate) fn days(first: u64, last: u64, today: u64) -> [Value; 3] {
     [bounded(first), bounded(last), bounded(today)]
 }
 
-/// The rows of a table of days that are told, as the table `told` of a query: `keys` make a group, `count` is its column
-/// of calls or cues. The table has a column `agents`.
+/// The rows of a table of days that are told, as the table `told` of a query: `keys` make a group, `count` is its
+/// column of calls or cues. The table has a column `agents`.
 pub(crate) fn told(table: &str, keys: &str, count: &str) -> String {
     let group = |n: &str, agents: &str| {
         format!("({n} >= {SMALLEST_GROUP} AND ({agents} = 0 OR {agents} >= {FEWEST_AGENTS}))")

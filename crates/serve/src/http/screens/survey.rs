@@ -1,5 +1,5 @@
-//! What callers are asked after a call, by a link of `POST /api/v1/calls/{id}/survey/link`. It needs no sign-in: whoever
-//! has the link is its caller.
+//! What callers are asked after a call, by a link of `POST /api/v1/calls/{id}/survey/link`. It needs no sign-in:
+//! whoever has the link is its caller.
 
 use axum::Router;
 use axum::extract::{Form, Path, State};
