@@ -1,5 +1,5 @@
-//! How soon pages show what happens: from an event's own time to the moment at which a real Chromium has it in its
-//! page. `cargo run -p sidetone-scenarios --example latency`; docs/BENCH.md has what it printed.
+//! How soon pages show what happens: from an event's own time to when a real Chromium has it in its page.
+//! `cargo run -p sidetone-scenarios --example latency` prints it.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing)] // a failure is the message
 
