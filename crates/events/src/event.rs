@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sidetone_insight::cues::Cause;
 use sidetone_insight::{Alert, millis};
 
 use crate::call_ref::CallRef;
@@ -63,13 +64,19 @@ impl Event {
     }
 
     /// The same event as it may be kept where words may not be: without its words, if it has any. In place of an
-    /// utterance or a topic stands [`Erased`]; an alert loses its phrase, a summary its topics.
+    /// utterance or a topic stands [`Erased`]; an alert loses its phrase, a summary its topics, a cue the conditions
+    /// that went by words.
     #[must_use]
     pub fn without_words(&self) -> Option<Self> {
         let happening = match &self.happening {
             Happening::WordsFinal(_) | Happening::WordsTopic(_) => Happening::Erased(Erased {}),
             Happening::AffectAlert(alert) if alert.phrase.is_some() => {
                 Happening::AffectAlert(Alert { phrase: None, ..alert.clone() })
+            }
+            Happening::CueShown(cue) if cue.because.iter().any(Cause::goes_by_words) => {
+                let mut cue = cue.clone();
+                cue.because.retain(|cause| !cause.goes_by_words());
+                Happening::CueShown(cue)
             }
             Happening::CallEnded(ended) if ended.summary.as_ref().is_some_and(|it| it.words.is_some()) => {
                 let mut ended = ended.clone();

@@ -81,6 +81,17 @@ pub struct Cause {
     pub value: Option<f32>,
 }
 
+/// What conditions go by that is taken from words.
+const BY_WORDS: [&str; 4] = ["said", "urgency", "satisfaction", "unacknowledged"];
+
+impl Cause {
+    /// Whether the condition goes by what was said.
+    #[must_use]
+    pub fn goes_by_words(&self) -> bool {
+        self.condition.split_whitespace().next().is_some_and(|measure| BY_WORDS.contains(&measure))
+    }
+}
+
 /// A cue is no longer shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
