@@ -78,7 +78,8 @@ pub(super) fn play(spool: &Spool, now: Timestamp, language: &Language) -> anyhow
 
 /// Hears each stretch once; its words too, where they are recognised.
 fn hear(language: &Language) -> anyhow::Result<Vec<Heard>> {
-    let scribe = if language.enabled { Some(analyze::scribe(&language.model)?) } else { None };
+    let scribe =
+        if language.enabled { Some(analyze::scribe(&language.model, &language.language)?) } else { None };
     let rehearsal = Rehearsal::new(scribe)?;
     let cues = Arc::new(CueSet::shipped()?);
     Ok(STRETCHES.into_iter().map(|(from, to, holds)| rehearsal.hear(from, to, holds, &cues)).collect())
