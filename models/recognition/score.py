@@ -28,7 +28,7 @@ ORDINALS = {"first": "1st", "second": "2nd", "third": "3rd", "fourteenth": "14th
 def plain(text):
     """Words in lower case, without punctuation, numbers as digits run together."""
     text = text.lower().replace("’", "'").replace("-", " ").replace("%", " percent")
-    words = re.sub(r"[^a-z0-9' ]+", "", text).split()
+    words = re.sub(r"[^a-z0-9äöüß' ]+", "", text).split()
     out = []
     for word in words:
         if word in UNITS:

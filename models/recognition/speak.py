@@ -27,11 +27,13 @@ def main():
     parser.add_argument("--voices", required=True, type=pathlib.Path)
     parser.add_argument("--out", required=True, type=pathlib.Path)
     parser.add_argument("--share", type=int, default=5)
+    parser.add_argument("--only", help="only these of the voices, parted by commas")
+    parser.add_argument("--first-sentences", type=int, help="only so many of the sentences")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
 
     lines = (pathlib.Path(__file__).parent / "sentences.txt").read_text().split("\n")
-    sentences = [line for line in lines if line and not line.startswith("#")]
+    sentences = [line for line in lines if line and not line.startswith("#")][: args.first_sentences]
     voices = {name: np.fromfile(args.voices / f"{name}.bin", np.float32).reshape(-1, 1, 256) for name in VOICES}
     np.savez(args.out / "voices.npz", **voices)
     options = onnxruntime.SessionOptions()
@@ -39,10 +41,12 @@ def main():
     session = onnxruntime.InferenceSession(args.model, options, providers=["CPUExecutionProvider"])
     kokoro = Kokoro.from_session(session, str(args.out / "voices.npz"))
 
-    said = (args.out / "said.tsv").open("w")
+    said = (args.out / "said.tsv").open("a")
     # Voice by voice within each sentence, so that an unfinished run is balanced too.
     for turn in range(0, len(sentences), args.share):
         for number, name in enumerate(VOICES):
+            if args.only and name not in args.only.split(","):
+                continue
             n = turn + number % args.share
             if n >= len(sentences):
                 continue

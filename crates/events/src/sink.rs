@@ -57,7 +57,7 @@ impl Sinks {
         }
         for (index, (webhook, settings)) in webhooks.into_iter().zip(&config.webhooks).enumerate() {
             let name = if index == 0 { "webhook".to_owned() } else { format!("webhook-{}", index + 1) };
-            let subscription = bus.subscribe(&name, config.queue, &settings.kinds);
+            let subscription = bus.subscribe_to_keep(&name, config.queue, &settings.kinds);
             tallies.push(subscription.tally());
             tasks.push(tokio::spawn(webhook.run(subscription)));
         }

@@ -117,6 +117,7 @@ async fn a_full_disk_costs_events_and_no_erasure() {
     let file = FileConfig { path: path.clone(), max_bytes: 1 << 20, keep: 2, keep_days: 0, kinds: vec![] };
     let config = EventsConfig { file: Some(file), ..EventsConfig::default() };
     let bus = Bus::new();
+    bus.keep_words(true);
     let sinks = Sinks::start(&config, &bus).unwrap();
     let (mut objects, mut others) = (narrator_of(1), narrator_of(2));
     let mine = call(&mut objects);

@@ -1,16 +1,17 @@
 //! JSON lines in a file, from the configuration to the last line.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 
 use std::path::Path;
 use std::time::Duration;
 
-use common::{a_call, alert, narrator};
+use common::{a_call, alert, cue, narrator};
 use sidetone_call::Leg;
 use sidetone_events::config::{EventsConfig, FileConfig};
 use sidetone_events::{Bus, CallHeld, Event, Happening, Kind, Sinks};
 use sidetone_insight::Alert;
+use sidetone_insight::cues::{Cause, CueShown};
 
 const FOREVER: Duration = Duration::from_secs(60);
 
@@ -49,12 +50,17 @@ async fn words_are_not_kept_unless_they_may_be() {
     let mut listening = bus.subscribe("tail", 64, &[]);
     let alert = Alert { phrase: Some("cancel my contract".to_owned()), ..alert() };
     let upset = narrator().tell(Duration::ZERO, Happening::AffectAlert(alert));
-    a_call().into_iter().chain([upset]).for_each(|event| bus.publish(event));
+    let said = |condition: &str| Cause { condition: condition.to_owned(), value: None };
+    let because = vec![said("said = bereavement"), said("tier = silver"), said("urgency > 0.5")];
+    let cued = narrator().tell(Duration::ZERO, Happening::CueShown(CueShown { because, ..cue() }));
+    a_call().into_iter().chain([upset, cued]).for_each(|event| bus.publish(event));
     sinks.shutdown(FOREVER).await;
     let kept = read(&path);
-    assert_eq!(kept.len(), a_call().len() + 1, "a place is kept for each event");
+    assert_eq!(kept.len(), a_call().len() + 2, "a place is kept for each event");
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(!text.contains("cancel") && !text.contains("words."), "{text}");
+    let Happening::CueShown(cue) = &kept[kept.len() - 1].happening else { panic!("{kept:?}") };
+    assert_eq!(cue.because, [said("tier = silver")], "nor what a cue took from words");
     let told = std::iter::from_fn(|| listening.try_recv()).map(|told| told.event.kind()).collect::<Vec<_>>();
     assert!(told.contains(&Kind::WordsFinal) && told.contains(&Kind::WordsTopic), "{told:?}");
 }

@@ -89,6 +89,7 @@ fn webhook(url: &str) -> WebhookConfig {
 
 fn start(webhook: WebhookConfig, queue: usize) -> (Bus, Sinks) {
     let bus = Bus::new();
+    bus.keep_words(true);
     let config = EventsConfig { webhooks: vec![webhook], queue, ..EventsConfig::default() };
     let sinks = Sinks::start(&config, &bus).unwrap();
     (bus, sinks)
@@ -100,6 +101,25 @@ async fn next(receiver: &mut mpsc::UnboundedReceiver<Received>) -> Received {
 
 async fn finished(sinks: Sinks) -> SinkCounts {
     sinks.shutdown(FOREVER).await.into_iter().find(|counts| counts.name == "webhook").unwrap()
+}
+
+/// Whoever is sent events keeps them, as a file does.
+#[tokio::test]
+async fn words_are_sent_only_where_they_may_be_kept() {
+    let (address, mut receiver) = server(vec![]).await;
+    let (bus, sinks) = start(webhook(&format!("http://{address}/hook")), 100);
+    bus.keep_words(false);
+    let sent = a_call();
+    sent.iter().for_each(|event| bus.publish(event.clone()));
+    finished(sinks).await;
+    let mut text = String::new();
+    let mut events = 0;
+    while let Ok(received) = receiver.try_recv() {
+        events += received.events().len();
+        text += std::str::from_utf8(&received.body).unwrap();
+    }
+    assert_eq!(events, sent.len(), "a place is kept for each event");
+    assert!(!text.contains("words.") && !text.contains("cancel") && !text.contains("said ="), "{text}");
 }
 
 #[tokio::test]

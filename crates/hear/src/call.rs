@@ -131,16 +131,20 @@ impl CallAnalysis {
     fn take_down(&mut self) {
         let rank = self.wording.rank();
         let wanted = [self.wording.allows(), self.wording.allows_agent()];
+        let tongue = self.wording.tongue();
         let parties = [(&mut self.customer, Leg::Customer), (&mut self.agent, Leg::Agent)];
         for (((ear, leg), wanted), dictation) in parties.into_iter().zip(wanted).zip(&mut self.dictations) {
             let scribe = self.scribe.as_ref().filter(|_| self.listening && wanted);
             ear.recognise(scribe.is_some());
             match (scribe, &mut *dictation) {
-                (Some(_), Some(dictation)) => dictation.rank(rank_of(leg, rank)),
+                (Some(_), Some(dictation)) if *dictation.tongue() == tongue => {
+                    dictation.rank(rank_of(leg, rank));
+                }
+                // What waits in a language that nobody speaks would come back as nonsense: it goes with the old one.
                 (Some(scribe), none) => {
                     let speaker: fn() -> Speaker =
                         if leg == Leg::Customer { Speaker::customer } else { Speaker::agent };
-                    *none = Some(scribe.begin(speaker, rank_of(leg, rank)));
+                    *none = Some(scribe.begin(speaker, rank_of(leg, rank), tongue.clone()));
                 }
                 (None, dictation) => *dictation = None,
             }

@@ -15,5 +15,7 @@ pub use call::CallAnalysis;
 pub use cues::{Cues, CuesError};
 pub use ear::Audible;
 pub use inbox::{Closed, Inbox, Orders, inbox};
-pub use words::{Dictation, Language, Rank, Recognition, Scribe, Wording, WordsCounters};
+pub use words::{
+    Dictation, Language, OtherLanguage, Rank, Recognition, Scribe, Tongue, Wording, WordsCounters,
+};
 pub use worker::{Outcome, Work, Worker, WorkerCounters};

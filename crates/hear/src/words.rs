@@ -14,7 +14,7 @@ mod tests;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use backlog::Rank;
-pub use config::{Language, Wording};
+pub use config::{Language, OtherLanguage, Tongue, Wording};
 pub use counters::WordsCounters;
 pub use recognition::Recognition;
 use sidetone_language::reader::{Reader, Said, Speaker};
@@ -30,13 +30,14 @@ pub enum Scribe {
 }
 
 impl Scribe {
-    /// A party whose utterances are recognised from now on.
+    /// A party whose utterances are recognised from now on, in its language.
     #[must_use]
-    pub fn begin(&self, speaker: fn() -> Speaker, rank: Rank) -> Dictation {
+    pub fn begin(&self, speaker: fn() -> Speaker, rank: Rank, tongue: Tongue) -> Dictation {
         match self {
-            Self::Elsewhere(recognition) => Dictation::Elsewhere(recognition.join(speaker, rank)),
+            Self::Elsewhere(recognition) => Dictation::Elsewhere(recognition.join(speaker, rank, tongue)),
             Self::Here(reader) => {
-                Dictation::Here { reader: Arc::clone(reader), speaker: Box::new(speaker()), said: Vec::new() }
+                let (reader, speaker) = (Arc::clone(reader), Box::new(speaker()));
+                Dictation::Here { reader, speaker, said: Vec::new(), tongue }
             }
         }
     }
@@ -55,6 +56,8 @@ pub enum Dictation {
         speaker: Box<Speaker>,
         /// What has been said.
         said: Vec<Said>,
+        /// The language that is spoken.
+        tongue: Tongue,
     },
 }
 
@@ -63,9 +66,9 @@ impl Dictation {
     pub fn give(&mut self, piece: Piece) {
         match self {
             Self::Elsewhere(party) => party.give(piece),
-            Self::Here { reader, speaker, said } if piece.whole => {
+            Self::Here { reader, speaker, said, tongue } if piece.whole => {
                 let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
-                said.extend(reader.read(speaker, &piece, &|| false).ok().flatten());
+                said.extend(reader.read(tongue.as_deref(), speaker, &piece, &|| false).ok().flatten());
             }
             // Whoever waits anyway gains nothing by provisional words.
             Self::Here { .. } => {}
@@ -84,6 +87,15 @@ impl Dictation {
     pub fn rank(&mut self, rank: Rank) {
         if let Self::Elsewhere(party) = self {
             party.rank(rank);
+        }
+    }
+
+    /// The language that it is recognised in.
+    #[must_use]
+    pub fn tongue(&self) -> &Tongue {
+        match self {
+            Self::Elsewhere(party) => party.tongue(),
+            Self::Here { tongue, .. } => tongue,
         }
     }
 

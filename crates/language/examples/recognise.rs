@@ -1,7 +1,7 @@
 //! Recognises recordings as a call's sound is recognised, and prints a line of JSON for each utterance: what was
 //! recognised, and what it cost on this thread.
 //!
-//!     RAYON_NUM_THREADS=1 recognise FOLDER [--line] [--whole] FILE...
+//!     RAYON_NUM_THREADS=1 recognise FOLDER [--line] [--whole] [--language=de] FILE...
 //!
 //! `--line` sends the sound through G.711 µ-law in packets of 20 ms, of which one in a hundred is lost and concealed.
 //! Then the detector of speech hears it, and it is cut at its pauses; with `--whole` it isn't.
@@ -21,7 +21,7 @@ use sidetone_emotion::SpeechDetector;
 use sidetone_emotion::corpus::telephony::Band;
 use sidetone_emotion::mark::FrameMark;
 use sidetone_emotion::rng::Rng;
-use sidetone_language::recognise::{Recogniser, widen};
+use sidetone_language::recognise::{open, widen};
 use sidetone_language::utterance::{Piece, Utterances};
 
 const RATE: u32 = 8_000;
@@ -33,7 +33,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (options, names): (Vec<&str>, Vec<&str>) =
         arguments.iter().map(String::as_str).partition(|argument| argument.starts_with("--"));
     let (folder, files) = names.split_first().ok_or("usage: recognise FOLDER [--line] [--whole] FILE...")?;
-    let recogniser = Recogniser::open(Path::new(folder))?;
+    let language = options.iter().find_map(|option| option.strip_prefix("--language=")).unwrap_or("en");
+    let recogniser = open(Path::new(folder), language)?;
     for (number, file) in (0u64..).zip(files) {
         let sound = read(File::open(file)?)?;
         let pcm: Vec<i16> = sound.samples.iter().map(|x| (x * 32_767.0) as i16).collect();

@@ -24,9 +24,9 @@
 //! An agent's words are no customer's, and can't be made so:
 //!
 //! ```compile_fail,E0308
-//! use sidetone_language::{party::{Agent, Spoken}, text::Scorer};
+//! use sidetone_language::{party::{Agent, Spoken}, text::Scorer, tongue::Language};
 //! fn wrong(scorer: &Scorer, words: &Spoken<Agent>) {
-//!     scorer.read_spoken(words);
+//!     scorer.read_spoken(words, Language::English);
 //! }
 //! ```
 //!
@@ -66,7 +66,7 @@ use std::marker::PhantomData;
 use sidetone_call::{Told, Topic};
 
 use crate::redact::{Redacted, Redactor, Span};
-use crate::text::Scorer;
+use crate::text::{Scorer, Tongue};
 use crate::tongue::Language;
 
 /// Who called for help.
@@ -182,10 +182,12 @@ impl<P: Party> Mouth<P> {
 }
 
 impl Scorer {
-    /// What a customer's words tell. An agent's are not taken.
+    /// What a customer's words tell, recognised in `language`. An agent's are not taken.
     #[must_use]
-    pub fn read_spoken(&self, words: &Spoken<Customer>) -> Told {
-        let mut told = self.read(words.text());
+    pub fn read_spoken(&self, words: &Spoken<Customer>, language: Language) -> Told {
+        // A few words of German look like nothing in particular; the recogniser knows what it wrote.
+        let tongue = (language == Language::German).then_some(Tongue::German);
+        let mut told = self.reading_in(words.text(), tongue).told;
         let count = words.text().split_whitespace().count();
         told.topics.retain(|found| found.probability >= sure(found.topic, count));
         told

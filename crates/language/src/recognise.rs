@@ -1,9 +1,13 @@
-//! 16 kHz sound to a transcript, by Moonshine (Jeffries et al. 2024, arXiv 2410.15608; MIT).
+//! 16 kHz sound to a transcript: English by Moonshine (Jeffries et al. 2024, arXiv 2410.15608; MIT), other languages by
+//! Whisper.
 //!
 //! | module | subject |
 //! | --- | --- |
-//! | `recogniser` | a folder with a model, to transcripts |
-//! | `encoder`, `decoder`, `matrix`, `shape` | the network |
+//! | `installed` | whichever network a folder holds |
+//! | `recogniser` | Moonshine: a folder with it, to transcripts |
+//! | `encoder`, `decoder`, `shape` | its network |
+//! | [`whisper`] | Whisper |
+//! | `attention`, `matrix` | products with single vectors |
 //! | `alignment` | when each word was said |
 //! | `guards` | whether anybody said it |
 //! | `sound` | 8 kHz to 16 kHz |
@@ -12,9 +16,11 @@
 //! | [`naming`], [`ort`] | the same weights as ONNX Runtime's files hold them |
 
 mod alignment;
+mod attention;
 mod decoder;
 mod encoder;
 mod guards;
+mod installed;
 mod matrix;
 pub mod naming;
 pub mod ort;
@@ -23,9 +29,11 @@ mod shape;
 mod sound;
 pub mod vocabulary;
 pub mod weights;
+pub mod whisper;
 
 use std::time::Duration;
 
+pub use installed::{Installed, open};
 pub use recogniser::{LONGEST, OpenError, OpenReason, Recogniser, TOKENS, WEIGHTS};
 pub use sound::{RATE, widen};
 

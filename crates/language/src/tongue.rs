@@ -45,6 +45,13 @@ impl Language {
     }
 }
 
+/// Whether two tags as in BCP 47 name the same language, whatever country they name: `de` and `de-AT`.
+#[must_use]
+pub fn same(one: &str, other: &str) -> bool {
+    let primary = |tag: &str| tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+    primary(one) == primary(other)
+}
+
 /// The language that a text was found to be in.
 impl From<crate::text::Tongue> for Language {
     fn from(tongue: crate::text::Tongue) -> Self {

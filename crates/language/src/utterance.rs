@@ -2,7 +2,8 @@
 //!
 //! A recogniser that gets fixed lengths hears words cut in two. So sound is kept from a little before speech begins to
 //! a little after it has ended, and given out when the party pauses. While they talk on, what there is so far is given
-//! out once a second: its recognition is provisional, and comes again with the whole.
+//! out once a second: its recognition is provisional, and comes again with the whole. So is what there is when a pause
+//! begins, which is the whole if the pause goes on.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -120,6 +121,10 @@ impl Utterances {
             let open = *open;
             self.give(open, self.heard, false);
         }
+        // The pause may be the end: what is recognised from here on is ready by the time that it is known to be.
+        if ended && open_speech(self.open) < SENTENCE {
+            self.open.into_iter().for_each(|open| self.give(open, open.to + AFTER, false));
+        }
         self.cut();
     }
 
@@ -180,6 +185,10 @@ impl Utterances {
         let (from, to, speech) = (time(open.from), time(to), time(open.speech));
         self.ready.push_back(Piece { number: self.numbers, whole, from, to, speech, sound });
     }
+}
+
+fn open_speech(open: Option<Open>) -> u64 {
+    open.map_or(0, |open| open.speech)
 }
 
 fn position(at: Duration) -> u64 {

@@ -89,7 +89,14 @@ fn too_little_and_foreign_texts_have_no_estimate() {
     let german = scorer.reading("Ich m\u{f6}chte bitte mit dem Manager sprechen, und zwar sofort");
     assert_eq!(german.tongue, Tongue::German);
     assert_eq!(german.told.affect.abstained, Some(Abstention::Unsure));
-    assert!(german.told.topics.is_empty());
+    // What German is about is read, how it feels is not.
+    assert!(
+        german
+            .told
+            .topics
+            .iter()
+            .all(|found| found.topic == Topic::Supervisor || found.topic == Topic::Urgent)
+    );
 }
 
 #[test]
@@ -101,6 +108,7 @@ fn a_negation_turns_a_topic_off() {
         ("This is urgent", "This is not urgent, take your time", Topic::Urgent),
         ("Thank you very much for your help", "Thanks for nothing", Topic::Thanks),
         ("My husband died last week", "My phone died last week", Topic::Bereavement),
+        ("I lost my father last month", "I lost my father's warranty card", Topic::Bereavement),
         ("This is the third time I'm calling", "We are in the third time zone", Topic::RepeatContact),
         ("I lost my job", "I found a new job", Topic::Hardship),
         ("I want a refund", "I don't want a refund, I want it repaired", Topic::Refund),
@@ -154,6 +162,27 @@ fn what_a_recogniser_makes_of_words_is_still_read() {
 fn a_text_in_two_languages_is_read_in_the_one_that_is_known() {
     let mixed = "hola quiero cancel my subscription please, it is too expensive";
     assert!(topics(mixed).contains(&Topic::Cancel), "{:?}", topics(mixed));
+}
+
+#[test]
+fn german_names_topics_and_only_looks_like_them_where_nothing_is_meant() {
+    for (yes, no, topic) in [
+        (
+            "Ich m\u{f6}chte meinen Vertrag k\u{fc}ndigen",
+            "Ich m\u{f6}chte gar nicht k\u{fc}ndigen",
+            Topic::Cancel,
+        ),
+        (
+            "Mein Vater ist gestorben",
+            "Ich habe die Garantiekarte von meinem Vater verloren",
+            Topic::Bereavement,
+        ),
+        ("Das ist schon das dritte Mal", "Ich rufe zum ersten Mal an", Topic::RepeatContact),
+        ("ich will mein geld zurueck", "Ich will kein Geld, nur die richtige Gr\u{f6}\u{df}e", Topic::Refund),
+    ] {
+        assert!(topics(yes).contains(&topic), "{yes}: {:?}", topics(yes));
+        assert!(!topics(no).contains(&topic), "{no}: {:?}", topics(no));
+    }
 }
 
 #[test]

@@ -85,6 +85,11 @@ impl<T> Backlog<T> {
         self.remove(|slip| slip.party == party);
     }
 
+    /// Whole pieces that wait.
+    pub(super) fn wholes(&self) -> usize {
+        self.waiting.iter().filter(|(slip, _)| slip.whole).count()
+    }
+
     /// Sound that waits.
     pub(super) fn held(&self) -> Duration {
         self.held

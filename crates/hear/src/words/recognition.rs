@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use sidetone_language::utterance::Piece;
 use sidetone_watch::{Alarm, Heartbeat};
 
 use super::backlog::{Backlog, Dropped, Rank, Slip};
+use super::config::Tongue;
 use super::counters::WordsCounters;
 
 /// Sound that may wait, for each thread: more than this would come too late to help anyone.
@@ -33,6 +34,8 @@ pub struct Recognition {
     /// Most calls that are recognised at once.
     most: usize,
     counters: Arc<WordsCounters>,
+    /// Whole utterances that wait.
+    wholes: AtomicUsize,
     epoch: Instant,
 }
 
@@ -61,6 +64,7 @@ struct Shared {
     speaker: Mutex<Option<Speaker>>,
     /// Makes a new one then.
     fresh: fn() -> Speaker,
+    tongue: Tongue,
     said: Mutex<Vec<Said>>,
     /// What the other party has said since, for the next utterance.
     asked: Mutex<Vec<String>>,
@@ -68,6 +72,8 @@ struct Shared {
     awaited: AtomicU64,
     /// Pieces given so far.
     given: AtomicU64,
+    /// The end of the newest, in microseconds.
+    newest: AtomicU64,
 }
 
 /// One party, to the call that it is in.
@@ -101,6 +107,7 @@ impl Recognition {
             given: Condvar::new(),
             most: calls,
             counters: Arc::default(),
+            wholes: AtomicUsize::new(0),
             epoch,
         })
     }
@@ -159,16 +166,23 @@ impl Recognition {
     fn recognise(&self, reader: &mut Reader, job: &Job, beat: &Heartbeat) {
         let is_gone = || {
             beat.beat(self.epoch.elapsed());
-            // Provisional words are of no use once there is more of the utterance.
-            let newest = job.party.upgrade().map(|party| party.given.load(Relaxed));
-            newest.is_none_or(|newest| !job.piece.whole && newest > job.place)
+            // Provisional words are of no use once there is more of the utterance, and nobody's words wait for them.
+            // But if the utterance turned out to be whole as it is, they are its words.
+            let newest =
+                job.party.upgrade().map(|party| (party.given.load(Relaxed), party.newest.load(Relaxed)));
+            newest.is_none_or(|(given, newest)| {
+                let replaced = given > job.place && newest != end(&job.piece);
+                let is_last = given > job.place && !replaced;
+                !job.piece.whole && (replaced || !is_last && self.wholes.load(Relaxed) > 0)
+            })
         };
         // Held only to be read into: a party that goes away in the meantime is not kept alive by it.
         let Some(party) = job.party.upgrade() else { return self.abandoned(job) };
         let mut speaker = lock(&party.speaker).take().unwrap_or_else(party.fresh);
         lock(&party.asked).drain(..).for_each(|asked| speaker.asked(&asked));
+        let tongue = party.tongue.clone();
         drop(party);
-        let read = reader.read(&mut speaker, &job.piece, &is_gone);
+        let read = reader.read(tongue.as_deref(), &mut speaker, &job.piece, &is_gone);
         let Some(party) = job.party.upgrade() else { return self.abandoned(job) };
         *lock(&party.speaker) = Some(speaker);
         let counters = &self.counters;
@@ -204,7 +218,7 @@ impl Recognition {
     }
 
     /// A party whose utterances may be recognised from now on.
-    pub(super) fn join(self: &Arc<Self>, fresh: fn() -> Speaker, rank: Rank) -> Party {
+    pub(super) fn join(self: &Arc<Self>, fresh: fn() -> Speaker, rank: Rank, tongue: Tongue) -> Party {
         let mut state = self.state();
         let number = state.next;
         state.next += 1;
@@ -214,10 +228,12 @@ impl Recognition {
         let shared = Shared {
             speaker: Mutex::new(Some(fresh())),
             fresh,
+            tongue,
             said: Mutex::default(),
             asked: Mutex::default(),
             awaited: AtomicU64::new(0),
             given: AtomicU64::new(0),
+            newest: AtomicU64::new(0),
         };
         Party { recognition: Arc::clone(self), shared: Arc::new(shared), number, rank }
     }
@@ -244,6 +260,7 @@ impl Recognition {
         if whole {
             party.shared.awaited.fetch_add(1, Relaxed);
         }
+        party.shared.newest.store(end(&piece), Relaxed);
         let place = party.shared.given.fetch_add(1, Relaxed) + 1;
         let slip = Slip {
             party: party.number,
@@ -291,6 +308,7 @@ impl Recognition {
     fn note_waiting(&self, state: &State) {
         let waiting = u64::try_from(state.backlog.held().as_millis()).unwrap_or(u64::MAX);
         self.counters.waiting_ms.store(waiting, Relaxed);
+        self.wholes.store(state.backlog.wholes(), Relaxed);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -308,6 +326,10 @@ impl Party {
         state.parties.remove(&(self.rank, self.number));
         self.rank = rank;
         state.parties.insert((rank, self.number));
+    }
+
+    pub(super) fn tongue(&self) -> &Tongue {
+        &self.shared.tongue
     }
 
     pub(super) fn asked(&self, text: &str) {
@@ -338,6 +360,11 @@ impl Drop for Party {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where a piece ends.
+fn end(piece: &Piece) -> u64 {
+    micros(piece.to)
 }
 
 fn micros(time: Duration) -> u64 {

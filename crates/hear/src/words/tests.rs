@@ -134,7 +134,7 @@ fn all_of(party: &Party) -> Vec<String> {
 #[test]
 fn what_was_said_comes_back_in_order() {
     let bench = Bench::new(10);
-    let party = bench.recognition.join(Speaker::customer, 3);
+    let party = bench.recognition.join(Speaker::customer, 3, None);
     (1..=3).for_each(|number| party.give(piece(number, number as i16, true, 2)));
     bench.lets_through(3);
     assert_eq!(all_of(&party), ["Sentence 1.", "Sentence 2.", "Sentence 3."]);
@@ -143,8 +143,10 @@ fn what_was_said_comes_back_in_order() {
 #[test]
 fn a_party_that_goes_leaves_nothing_behind() {
     let bench = Bench::new(10);
-    let (objecting, other) =
-        (bench.recognition.join(Speaker::customer, 3), bench.recognition.join(Speaker::customer, 3));
+    let (objecting, other) = (
+        bench.recognition.join(Speaker::customer, 3, None),
+        bench.recognition.join(Speaker::customer, 3, None),
+    );
     objecting.give(piece(1, 1, true, 2));
     objecting.give(piece(2, 2, true, 2));
     assert_eq!(bench.begins(), 1, "in the middle of an utterance");
@@ -161,7 +163,7 @@ fn a_party_that_goes_leaves_nothing_behind() {
 #[test]
 fn what_goes_wrong_costs_one_utterance() {
     let bench = Bench::new(10);
-    let party = bench.recognition.join(Speaker::customer, 3);
+    let party = bench.recognition.join(Speaker::customer, 3, None);
     for (number, what) in [(1, FAIL), (2, PANIC), (3, DOUBT), (4, 4)] {
         party.give(piece(number, what, true, 2));
     }
@@ -173,8 +175,10 @@ fn what_goes_wrong_costs_one_utterance() {
 #[test]
 fn a_stuck_recogniser_is_waited_for_by_nobody() {
     let bench = Bench::new(10);
-    let (party, important) =
-        (bench.recognition.join(Speaker::customer, 3), bench.recognition.join(Speaker::customer, 1));
+    let (party, important) = (
+        bench.recognition.join(Speaker::customer, 3, None),
+        bench.recognition.join(Speaker::customer, 1, None),
+    );
     party.give(piece(1, 1, true, 10));
     bench.begins();
     (2..=60).for_each(|number| party.give(piece(number, number as i16, true, 10)));
@@ -189,8 +193,8 @@ fn a_stuck_recogniser_is_waited_for_by_nobody() {
 #[test]
 fn beyond_the_calls_allowed_the_more_important_are_recognised() {
     let bench = Bench::new(2);
-    let ordinary: Vec<Party> = (0..3).map(|_| bench.recognition.join(Speaker::customer, 3)).collect();
-    let mut late = bench.recognition.join(Speaker::customer, 4);
+    let ordinary: Vec<Party> = (0..3).map(|_| bench.recognition.join(Speaker::customer, 3, None)).collect();
+    let mut late = bench.recognition.join(Speaker::customer, 4, None);
     late.rank(1);
     for (number, party) in (1..).zip(ordinary.iter().chain([&late])) {
         party.give(piece(1, number, true, 2));
@@ -204,7 +208,7 @@ fn beyond_the_calls_allowed_the_more_important_are_recognised() {
 #[test]
 fn provisional_words_come_until_the_whole_is_there() {
     let bench = Bench::new(10);
-    let party = bench.recognition.join(Speaker::customer, 3);
+    let party = bench.recognition.join(Speaker::customer, 3, None);
     party.give(piece(1, 5, false, 1));
     bench.begins();
     bench.lets_through(1);
@@ -220,4 +224,88 @@ fn provisional_words_come_until_the_whole_is_there() {
     bench.lets_through(1);
     assert_eq!(all_of(&party), ["Sentence 6."]);
     assert_eq!((bench.count(|it| &it.provisional), bench.count(|it| &it.utterances)), (1, 1));
+}
+
+#[test]
+fn what_was_recognised_when_the_pause_began_is_not_recognised_again() {
+    let bench = Bench::new(10);
+    let party = bench.recognition.join(Speaker::customer, 3, None);
+    party.give(piece(1, 5, false, 2));
+    assert_eq!(bench.begins(), 5);
+    // The pause went on: the utterance is whole as it was, while the recogniser is still at it.
+    party.give(piece(1, 5, true, 2));
+    bench.lets_through(1);
+    let mut said = Vec::new();
+    let began = Instant::now();
+    while !said.contains(&"Sentence 5.".to_owned()) {
+        assert!(began.elapsed() < Duration::from_secs(60), "{said:?}");
+        std::thread::sleep(Duration::from_millis(1));
+        said.extend(texts(party.take()));
+    }
+    assert!(bench.begun.try_recv().is_err(), "it was heard once");
+    assert_eq!(bench.count(|it| &it.utterances), 1);
+    // Whoever spoke on instead is heard anew.
+    party.give(piece(2, 7, false, 2));
+    assert_eq!(bench.begins(), 7);
+    party.give(piece(2, 8, true, 3));
+    assert_eq!(bench.begins(), 8);
+    bench.lets_through(1);
+    assert_eq!(all_of(&party), ["Sentence 8."]);
+}
+
+#[test]
+fn of_sixty_calls_ten_are_recognised_and_they_are_those_that_matter_most() {
+    let bench = Bench::new(10);
+    let mut parties: Vec<Party> =
+        (0..60).map(|_| bench.recognition.join(Speaker::customer, 4, None)).collect();
+    // The PBX tells of tiers later: every sixth call is of the first, of which the sixty have ten.
+    parties.iter_mut().step_by(6).for_each(|party| party.rank(1));
+    for (number, party) in (1..).zip(&parties) {
+        party.give(piece(1, number, true, 2));
+    }
+    bench.lets_through(10);
+    let said: Vec<Vec<String>> = parties.iter().map(all_of).collect();
+    for (place, said) in said.iter().enumerate() {
+        assert_eq!(said.len(), usize::from(place % 6 == 0), "{place}: {said:?}");
+    }
+    assert_eq!((bench.count(|it| &it.beyond), bench.count(|it| &it.shed)), (50, 0));
+    // A place that becomes free is the next one's.
+    parties.remove(0);
+    parties[0].give(piece(2, 61, true, 2));
+    bench.lets_through(1);
+    assert_eq!(all_of(&parties[0]), ["Sentence 61."]);
+}
+
+/// Says which language it was asked for.
+struct Polyglot(&'static str);
+
+impl Recognise for Polyglot {
+    fn language(&self) -> &str {
+        self.0
+    }
+
+    fn transcribe(&mut self, _: &[i16], _: &dyn Fn() -> bool) -> Result<Transcript, NotRecognised> {
+        Ok(Transcript { text: format!("Sentence in {}.", self.0), confidence: 0.9, ..Transcript::default() })
+    }
+}
+
+#[test]
+fn each_party_is_recognised_in_its_language() {
+    let recognition = Recognition::new(1, 10, Instant::now());
+    let reader = Reader::none(Arc::new(Scorer::embedded().unwrap()))
+        .with(Box::new(Polyglot("en")))
+        .with(Box::new(Polyglot("de")));
+    let (working, beat) = (Arc::clone(&recognition), Heartbeat::new("words-0", Duration::ZERO));
+    let thread = std::thread::spawn(move || working.run(reader, &beat, &Alarm::new()));
+    for (tongue, said) in [(None, "en"), (Some("de-AT"), "de"), (Some("en-GB"), "en")] {
+        let party = recognition.join(Speaker::customer, 3, tongue.map(Arc::from));
+        party.give(piece(1, 1, true, 2));
+        assert_eq!(all_of(&party), [format!("Sentence in {said}.")]);
+    }
+    let party = recognition.join(Speaker::customer, 3, Some(Arc::from("fr")));
+    party.give(piece(1, 1, true, 2));
+    assert_eq!(all_of(&party), Vec::<String>::new());
+    assert_eq!(recognition.counters().failed.load(Relaxed), 1, "nobody knows French");
+    recognition.close();
+    thread.join().unwrap();
 }

@@ -6,29 +6,48 @@
 
 use std::time::Duration;
 
-use super::{Word, encoder::HOP, shape::HEADS, sound::RATE, vocabulary::Vocabulary};
+use super::{Word, sound::RATE};
 
 /// The heads that follow speech best in Moonshine tiny, layer and head: those of 48 that listened on the right side of
 /// a pause most often, while words on both sides of it were written.
-const FOLLOWING: [(usize, usize); 6] = [(3, 5), (4, 3), (3, 2), (3, 0), (2, 0), (4, 6)];
-/// Rows beside a token's own that still count as its own: 48 ms.
+pub(super) const MOONSHINE: [(usize, usize); 6] = [(3, 5), (4, 3), (3, 2), (3, 0), (2, 0), (4, 6)];
+/// Rows beside a token's own that still count as its own: some 40 ms.
 const BESIDE: usize = 2;
 /// A word begins where the weights reach this share of their largest in it: a pause before it is not part of it.
 const HEARD: f32 = 0.1;
 
 /// What the decoder listened to for each token, `[rows]` a token.
-#[derive(Default)]
 pub(super) struct Listening {
     tokens: Vec<Vec<f32>>,
+    /// The heads that follow speech, layer and head.
+    following: Vec<(usize, usize)>,
+    /// Heads of a layer.
+    heads: usize,
+}
+
+/// How rows and tokens of a network become times and words.
+pub(super) struct Grid<'a> {
+    /// Samples from one row to the next.
+    pub(super) hop: usize,
+    /// Whether a word begins with a token.
+    pub(super) begins_word: &'a dyn Fn(u32) -> bool,
+    /// The text of some tokens.
+    pub(super) text: &'a dyn Fn(&[u32]) -> String,
 }
 
 impl Listening {
+    pub(super) const fn new(following: Vec<(usize, usize)>, heads: usize) -> Self {
+        Self { tokens: Vec::new(), following, heads }
+    }
+
     /// Takes how a token was written: weights `[layers, heads, rows]`.
     pub(super) fn push(&mut self, attention: &[f32], rows: usize) {
         let mut mean = vec![0.0f32; rows];
-        for (layer, head) in FOLLOWING {
-            let weights = attention.chunks_exact(rows.max(1)).nth(layer * HEADS + head).unwrap_or_default();
-            mean.iter_mut().zip(weights).for_each(|(mean, weight)| *mean += weight / FOLLOWING.len() as f32);
+        for (layer, head) in &self.following {
+            let weights =
+                attention.chunks_exact(rows.max(1)).nth(layer * self.heads + head).unwrap_or_default();
+            let share = 1.0 / self.following.len() as f32;
+            mean.iter_mut().zip(weights).for_each(|(mean, weight)| *mean += weight * share);
         }
         self.tokens.push(mean);
     }
@@ -46,22 +65,21 @@ impl Listening {
     }
 
     /// The words of `tokens`, which were written in this order from `pcm`.
-    pub(super) fn words(&self, tokens: &[u32], vocabulary: &Vocabulary, pcm: &[f32]) -> Vec<Word> {
+    pub(super) fn words(&self, tokens: &[u32], grid: &Grid<'_>, pcm: &[f32]) -> Vec<Word> {
         let path = self.path();
-        let sounding = sounding(pcm);
+        let sounding = sounding(pcm, grid.hop);
         let mut words = Vec::new();
         let mut from = 0;
         while from < tokens.len() {
-            let more =
-                tokens.iter().skip(from + 1).take_while(|&&token| !vocabulary.begins_word(token)).count();
+            let more = tokens.iter().skip(from + 1).take_while(|&&token| !(grid.begins_word)(token)).count();
             let to = from + 1 + more;
-            let text = vocabulary.text(tokens.get(from..to).unwrap_or_default());
+            let text = (grid.text)(tokens.get(from..to).unwrap_or_default());
             if !text.is_empty() {
                 let (first, end) = self.heard(&path, from, to);
                 let sounds = |row: &usize| sounding.get(*row).copied().unwrap_or(true);
                 let first = (first..end).find(sounds).unwrap_or(first);
                 let last = (first..end).rev().find(sounds).unwrap_or(first);
-                words.push(Word { text, from: time(first), to: time(last + 1) });
+                words.push(Word { text, from: time(first, grid.hop), to: time(last + 1, grid.hop) });
             }
             from = to;
         }
@@ -120,9 +138,9 @@ impl Listening {
 }
 
 /// Whether there is sound in each row: louder than the quietest tenth of them, and than 30 dB below the loudest.
-fn sounding(pcm: &[f32]) -> Vec<bool> {
+fn sounding(pcm: &[f32], hop: usize) -> Vec<bool> {
     let power = |row: &[f32]| row.iter().map(|x| x * x).sum::<f32>() / row.len() as f32;
-    let levels: Vec<f32> = pcm.chunks(HOP).map(|row| power(row).sqrt()).collect();
+    let levels: Vec<f32> = pcm.chunks(hop).map(|row| power(row).sqrt()).collect();
     let mut sorted = levels.clone();
     sorted.sort_by(f32::total_cmp);
     let floor = sorted.get(sorted.len() / 10).copied().unwrap_or_default();
@@ -131,8 +149,8 @@ fn sounding(pcm: &[f32]) -> Vec<bool> {
     levels.into_iter().map(|level| level >= threshold).collect()
 }
 
-fn time(row: usize) -> Duration {
-    Duration::from_micros((row * HOP) as u64 * 1_000_000 / u64::from(RATE))
+fn time(row: usize, hop: usize) -> Duration {
+    Duration::from_micros((row * hop) as u64 * 1_000_000 / u64::from(RATE))
 }
 
 #[cfg(test)]
@@ -140,7 +158,7 @@ mod tests {
     use super::*;
 
     fn listening(rows: &[&[f32]]) -> Listening {
-        Listening { tokens: rows.iter().map(|row| row.to_vec()).collect() }
+        Listening { tokens: rows.iter().map(|row| row.to_vec()).collect(), ..Listening::new(Vec::new(), 1) }
     }
 
     #[test]
@@ -171,9 +189,9 @@ mod tests {
 
     #[test]
     fn a_pause_has_no_sound_and_neither_has_the_noise_of_a_line() {
-        let mut pcm = vec![0.001; 10 * HOP];
-        pcm[2 * HOP..5 * HOP].fill(0.1);
-        let sounding = sounding(&pcm);
+        let mut pcm = vec![0.001; 10 * 384];
+        pcm[2 * 384..5 * 384].fill(0.1);
+        let sounding = sounding(&pcm, 384);
         assert_eq!(sounding.iter().filter(|&&sounds| sounds).count(), 3);
         assert!(sounding[2..5].iter().all(|&sounds| sounds));
     }
@@ -187,7 +205,7 @@ mod tests {
         assert!(speech.followed(2) > 0.9);
         let even: [&[f32]; 3] = [&[0.05; 20], &[0.05; 20], &[0.05; 20]];
         assert!(listening(&even).followed(3) < 0.6, "{}", listening(&even).followed(3));
-        assert!(Listening::default().followed(0).abs() < 1e-6);
+        assert!(Listening::new(Vec::new(), 1).followed(0).abs() < 1e-6);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 use candle_core::{Result, Tensor};
 
 use super::{
+    attention::{Heads, add, cross_scores, mix, self_scores},
     encoder::Linear,
     matrix::Matrix,
     shape::{HEADS, Shape, TURNED, angle},
@@ -145,6 +146,7 @@ impl Decoding<'_> {
     pub(super) fn step(&mut self, token: u32) -> &[f32] {
         let Self { decoder, memories, rows, position, attention, logits, spare } = self;
         let (shape, s) = (decoder.shape, spare);
+        let heads = Heads { count: HEADS, width: shape.width };
         let mut x = Vec::new();
         decoder.tokens.row(token as usize, &mut x);
         attention.clear();
@@ -157,16 +159,16 @@ impl Decoding<'_> {
             turn(&mut s.key, shape, *position);
             memory.keys.extend_from_slice(&s.key);
             memory.values.extend_from_slice(&s.value);
-            self_scores(&s.query, &memory.keys, shape, *position + 1, &mut s.weights);
-            mix(&s.weights, &memory.values, shape, *position + 1, &mut s.mixed);
+            self_scores(&s.query, &memory.keys, heads, *position + 1, &mut s.weights);
+            mix(&s.weights, &memory.values, heads, *position + 1, &mut s.mixed);
             layer.out.product(&s.mixed, &mut s.out);
             add(&mut x, &s.out);
 
             norm(&x, &layer.norm2, &mut s.normed);
             layer.cross_query.product(&s.normed, &mut s.query);
-            cross_scores(&s.query, &memory.cross_keys, shape, *rows, &mut s.weights);
+            cross_scores(&s.query, &memory.cross_keys, heads, *rows, &mut s.weights);
             attention.extend_from_slice(&s.weights);
-            mix(&s.weights, &memory.cross_values, shape, *rows, &mut s.mixed);
+            mix(&s.weights, &memory.cross_values, heads, *rows, &mut s.mixed);
             layer.cross_out.product(&s.mixed, &mut s.out);
             add(&mut x, &s.out);
 
@@ -198,10 +200,6 @@ impl Decoding<'_> {
     }
 }
 
-fn add(x: &mut [f32], y: &[f32]) {
-    x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
-}
-
 fn norm(x: &[f32], scale: &[f32], out: &mut Vec<f32>) {
     let count = x.len() as f32;
     let mean = x.iter().sum::<f32>() / count;
@@ -224,58 +222,4 @@ fn turn(x: &mut [f32], shape: Shape, position: usize) {
             pair[1] = b * cos + a * sin;
         }
     }
-}
-
-/// Weights `[heads, positions]` of the tokens so far.
-fn self_scores(query: &[f32], keys: &[f32], shape: Shape, positions: usize, weights: &mut Vec<f32>) {
-    weights.clear();
-    let scale = (shape.head() as f32).powf(-0.5);
-    for (head, query) in query.chunks_exact(shape.head()).enumerate() {
-        let keys = keys.chunks_exact(shape.width).map(|key| &key[head * shape.head()..][..shape.head()]);
-        weights.extend(keys.map(|key| scale * query.iter().zip(key).map(|(q, k)| q * k).sum::<f32>()));
-    }
-    weights.chunks_exact_mut(positions).for_each(softmax);
-}
-
-/// Weights `[heads, rows]` of the encoder's rows.
-fn cross_scores(query: &[f32], keys: &[f32], shape: Shape, rows: usize, weights: &mut Vec<f32>) {
-    weights.clear();
-    weights.resize(HEADS * rows, 0.0);
-    let scale = (shape.head() as f32).powf(-0.5);
-    let heads = weights.chunks_exact_mut(rows).zip(query.chunks_exact(shape.head()));
-    let heads = heads.zip(keys.chunks_exact(shape.head() * rows));
-    pulp::Arch::new().dispatch(|| {
-        for ((weights, query), keys) in heads {
-            for (&query, keys) in query.iter().zip(keys.chunks_exact(rows)) {
-                let query = scale * query;
-                weights.iter_mut().zip(keys).for_each(|(weight, key)| *weight += query * key);
-            }
-        }
-    });
-    weights.chunks_exact_mut(rows).for_each(softmax);
-}
-
-/// The values, each head's by its weights: `[width]`.
-fn mix(weights: &[f32], values: &[f32], shape: Shape, rows: usize, out: &mut Vec<f32>) {
-    out.clear();
-    out.resize(shape.width, 0.0);
-    pulp::Arch::new().dispatch(|| {
-        for (row, values) in values.chunks_exact(shape.width).enumerate() {
-            let heads = out.chunks_exact_mut(shape.head()).zip(values.chunks_exact(shape.head()));
-            for ((out, values), weights) in heads.zip(weights.chunks_exact(rows)) {
-                let weight = weights[row];
-                out.iter_mut().zip(values).for_each(|(out, value)| *out += weight * value);
-            }
-        }
-    });
-}
-
-fn softmax(x: &mut [f32]) {
-    let largest = x.iter().copied().fold(f32::MIN, f32::max);
-    let mut sum = 0.0;
-    for x in x.iter_mut() {
-        *x = (*x - largest).exp();
-        sum += *x;
-    }
-    x.iter_mut().for_each(|x| *x /= sum);
 }

@@ -44,7 +44,7 @@ impl Linear {
     }
 
     /// A convolution as a product with its windows: `[outputs, inputs, taps]` becomes `[taps * inputs, outputs]`.
-    fn convolution(
+    pub(super) fn convolution(
         weights: &Weights,
         name: &str,
         (from, to, taps): (usize, usize, usize),
@@ -148,7 +148,7 @@ impl Encoder {
 
     /// `[rows, width]` of 16 kHz sound that is long enough for a row; `goes_on` is asked between layers.
     pub(super) fn forward(&self, pcm: &[f32], goes_on: &dyn Fn() -> bool) -> Result<Option<Tensor>> {
-        let x = self.conv1.forward(&windows(pcm, 1, CONV1)?)?.tanh()?;
+        let x = self.conv1.forward(&windows(pcm, 1, CONV1, &Device::Cpu)?)?.tanh()?;
         let x = self.group_norm(&x)?;
         let x = self.convolve(&self.conv2, &x, CONV2)?;
         let mut x = self.convolve(&self.conv3, &x, CONV3)?;
@@ -166,7 +166,7 @@ impl Encoder {
 
     fn convolve(&self, conv: &Linear, x: &Tensor, taps: (usize, usize)) -> Result<Tensor> {
         let channels = x.dim(1)?;
-        conv.forward(&windows(&x.flatten_all()?.to_vec1::<f32>()?, channels, taps)?)?.gelu_erf()
+        conv.forward(&windows(&x.flatten_all()?.to_vec1::<f32>()?, channels, taps, &Device::Cpu)?)?.gelu_erf()
     }
 
     /// One group: over all channels and the whole of the sound.
@@ -179,13 +179,18 @@ impl Encoder {
 }
 
 /// `[windows, taps * channels]` of rows of `channels` values.
-fn windows(rows: &[f32], channels: usize, (taps, stride): (usize, usize)) -> Result<Tensor> {
+pub(super) fn windows(
+    rows: &[f32],
+    channels: usize,
+    (taps, stride): (usize, usize),
+    device: &Device,
+) -> Result<Tensor> {
     let mut all = Vec::with_capacity(rows.len() * taps / stride);
     for window in rows.windows(taps * channels).step_by(stride * channels) {
         all.extend_from_slice(window);
     }
     let count = all.len() / (taps * channels);
-    Tensor::from_vec(all, (count, taps * channels), &Device::Cpu)
+    Tensor::from_vec(all, (count, taps * channels), device)
 }
 
 impl Layer {

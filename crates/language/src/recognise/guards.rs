@@ -7,16 +7,42 @@
 
 use super::{Doubt, sound::RATE};
 
-/// Mean probability of the tokens below which nothing is believed.
-const SURE: f32 = 0.5;
-/// The same where there are few tokens: "you" and "thank you" come easily.
-const SURE_OF_FEW: f32 = 0.6;
+/// What a network's words must reach to be believed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Limits {
+    /// Mean probability of the tokens.
+    pub(super) sure: f32,
+    /// The same where there are few tokens: "you" and "thank you" come easily.
+    pub(super) sure_of_few: f32,
+    /// How far a text has to follow the sound.
+    pub(super) followed: f32,
+    /// The probability that nobody speaks, by the network itself, from which on nothing is believed.
+    pub(super) nobody: f32,
+}
+
+/// Moonshine's. Of 78 pieces of music, noise and tones whose text was more than a word none followed by more than 0.44;
+/// of 212 utterances of speech one was below 0.5, a single letter. It does not say whether anybody speaks.
+pub(super) const MOONSHINE: Limits = Limits { sure: 0.5, sure_of_few: 0.6, followed: 0.5, nobody: 2.0 };
 const FEW: usize = 3;
-/// How far a text has to follow the sound. Of 78 pieces of music, noise and tones whose text was more than a word none
-/// was above 0.44; of 212 utterances of speech one was below 0.5, a single letter.
-const FOLLOWED: f32 = 0.5;
 /// What is written for a breath, a click or a tone. Who says only that has said nothing.
-const NOTHING: [&str; 2] = ["you", "thank you for watching"];
+const NOTHING: [&str; 14] = [
+    "you",
+    "thank you for watching",
+    "thanks for watching",
+    "vielen dank",
+    "vielen dank f\u{fc}rs zuschauen",
+    "vielen dank f\u{fc}r die aufmerksamkeit",
+    "das war's",
+    "bis zum n\u{e4}chsten mal",
+    "untertitelung des zdf, 2020",
+    "untertitelung. br 2018",
+    "untertitel der amara.org-community",
+    "untertitel im auftrag des zdf f\u{fc}r funk, 2017",
+    "copyright wdr 2021",
+    "musik",
+];
+/// What subtitles are signed with: nobody says it.
+const SIGNED: [&str; 6] = ["untertitel", "amara.org", "zdf", "www.", "copyright", "subtitles by"];
 /// Sound whose loudest 20 ms are softer than this is silence, whatever is made of it: -50 dBFS.
 const SILENT: f32 = 0.003_2;
 /// How often in a row a phrase may stand, and how many tokens that takes at least to be a circle.
@@ -43,7 +69,7 @@ pub(super) fn circling(tokens: &[u32]) -> bool {
 /// Whether a text says nothing: notes of music, or what is written where nobody speaks.
 fn nothing(text: &str) -> bool {
     let plain = text.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-    plain.is_empty() || NOTHING.contains(&plain.as_str())
+    plain.is_empty() || NOTHING.contains(&plain.as_str()) || SIGNED.iter().any(|sign| plain.contains(sign))
 }
 
 /// How a transcript came about.
@@ -56,19 +82,21 @@ pub(super) struct Written<'a> {
     pub(super) confidence: f32,
     /// How far it followed the sound.
     pub(super) followed: f32,
+    /// The probability that nobody speaks; 0 if the network does not say.
+    pub(super) nobody: f32,
 }
 
 impl Written<'_> {
     /// Why it should not be believed.
-    pub(super) fn doubt(&self) -> Option<Doubt> {
-        let sure = if self.tokens.len() <= FEW { SURE_OF_FEW } else { SURE };
+    pub(super) fn doubt(&self, limits: Limits) -> Option<Doubt> {
+        let sure = if self.tokens.len() <= FEW { limits.sure_of_few } else { limits.sure };
         if self.tokens.is_empty() {
             None
-        } else if silent(self.pcm) || nothing(self.text) {
+        } else if silent(self.pcm) || nothing(self.text) || self.nobody >= limits.nobody {
             Some(Doubt::NoSpeech)
         } else if circling(self.tokens) {
             Some(Doubt::Repetition)
-        } else if self.followed < FOLLOWED {
+        } else if self.followed < limits.followed {
             Some(Doubt::NoSpeech)
         } else if !self.ended {
             Some(Doubt::TooManyWords)

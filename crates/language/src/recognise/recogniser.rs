@@ -10,11 +10,11 @@ use thiserror::Error;
 
 use super::{
     NotRecognised, Recognise, Transcript,
-    alignment::Listening,
+    alignment::{self, Grid, Listening},
     decoder::Decoder,
-    encoder::Encoder,
-    guards::{Written, circling},
-    shape::Shape,
+    encoder::{Encoder, HOP},
+    guards::{self, Written, circling},
+    shape::{HEADS, Shape},
     sound::{RATE, widen},
     vocabulary::{BEGIN, END, Vocabulary, VocabularyError},
     weights::{Weights, WeightsError},
@@ -63,6 +63,12 @@ pub enum OpenReason {
         /// Tokens that the network knows.
         network: usize,
     },
+    /// A language that the network was not taught.
+    #[error("it does not know the language {0:?}; a tag such as \"de\" names one")]
+    Language(String),
+    /// Neither of the networks that are known.
+    #[error("it is neither Moonshine nor Whisper")]
+    Kind,
 }
 
 struct Model {
@@ -136,7 +142,8 @@ impl Recogniser {
         let mut decoding = decoder.begin(&rows).map_err(|error| failed(&error))?;
         let seconds = pcm.len() as f32 / RATE as f32;
         let most = (TOKENS_A_SECOND * seconds + FEWEST_TOKENS) as usize;
-        let (mut tokens, mut sure, mut listening) = (Vec::new(), 0.0, Listening::default());
+        let mut listening = Listening::new(alignment::MOONSHINE.to_vec(), HEADS);
+        let (mut tokens, mut sure) = (Vec::new(), 0.0);
         let mut token = BEGIN;
         while token != END && tokens.len() < most && !circling(&tokens) {
             if abandoned() {
@@ -154,8 +161,11 @@ impl Recogniser {
         let confidence = sure / (tokens.len() + usize::from(ended)).max(1) as f32;
         let text = vocabulary.text(&tokens);
         let followed = listening.followed(tokens.len());
-        let doubt = Written { pcm, tokens: &tokens, text: &text, ended, confidence, followed }.doubt();
-        Ok(Transcript { words: listening.words(&tokens, vocabulary, pcm), text, confidence, doubt })
+        let written = Written { pcm, tokens: &tokens, text: &text, ended, confidence, followed, nobody: 0.0 };
+        let doubt = written.doubt(guards::MOONSHINE);
+        let begins_word = |token| vocabulary.begins_word(token);
+        let grid = Grid { hop: HOP, begins_word: &begins_word, text: &|some| vocabulary.text(some) };
+        Ok(Transcript { words: listening.words(&tokens, &grid, pcm), text, confidence, doubt })
     }
 }
 
@@ -173,12 +183,12 @@ impl Recognise for Recogniser {
     }
 }
 
-fn failed(error: &candle_core::Error) -> NotRecognised {
+pub(super) fn failed(error: &candle_core::Error) -> NotRecognised {
     NotRecognised::Failed(error.to_string())
 }
 
 /// The likeliest token, and its probability.
-fn likeliest(logits: &[f32]) -> (u32, f32) {
+pub(super) fn likeliest(logits: &[f32]) -> (u32, f32) {
     let mut best = (0, f32::MIN);
     for (n, &logit) in (0u32..).zip(logits) {
         if logit > best.1 {

@@ -32,8 +32,8 @@ impl Shape {
         let shape = Self {
             width,
             tokens,
-            encoder_layers: weights.layers("model.encoder.layers"),
-            decoder_layers: weights.layers("model.decoder.layers"),
+            encoder_layers: weights.layers("model.encoder.layers", "input_layernorm.weight"),
+            decoder_layers: weights.layers("model.decoder.layers", "input_layernorm.weight"),
         };
         if width % (2 * HEADS) != 0 || shape.head() < TURNED || width > 4096 || tokens > 1 << 20 {
             return Err(WeightsError::Kind("its width does not divide into eight heads"));

@@ -36,6 +36,12 @@ pub enum VocabularyError {
     /// Too small to be one.
     #[error("the vocabulary has {0} tokens; it needs the marks and one for each byte")]
     TooFew(usize),
+    /// A mark that the network is steered by.
+    #[error("the vocabulary lacks the mark {0}")]
+    Mark(String),
+    /// A list in another spelling.
+    #[error("token {0} is not spelled in GPT-2's way")]
+    Spelling(usize),
     /// Not the publisher's tokenizer.json.
     #[error("not a tokenizer.json: {0}")]
     Json(String),
@@ -101,7 +107,7 @@ impl Vocabulary {
         Self::of((0..count).map(|id| tokens.remove(&id).unwrap_or_default()).collect())
     }
 
-    fn of(tokens: Vec<Box<[u8]>>) -> Result<Self, VocabularyError> {
+    pub(super) fn of(tokens: Vec<Box<[u8]>>) -> Result<Self, VocabularyError> {
         if tokens.len() < FIRST_BYTE + 256 {
             return Err(VocabularyError::TooFew(tokens.len()));
         }
@@ -134,6 +140,11 @@ impl Vocabulary {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty()
+    }
+
+    /// A token's bytes, whatever it is.
+    pub(super) fn bytes_of(&self, token: u32) -> Option<&[u8]> {
+        self.tokens.get(usize::try_from(token).ok()?).map(|token| &**token)
     }
 
     /// Whether a word begins with this token.

@@ -30,7 +30,7 @@ pub enum WeightsError {
         wanted: Vec<usize>,
     },
     /// Something is no network of this kind.
-    #[error("not a Moonshine network: {0}")]
+    #[error("not a network of this kind: {0}")]
     Kind(&'static str),
     /// A file can't be made.
     #[error("cannot be written: {0}")]
@@ -70,9 +70,9 @@ impl Weights {
         self.get(name, &[length])?.to_vec1().map_err(WeightsError::File)
     }
 
-    /// How many layers there are with names such as `{prefix}.0.…`.
-    pub(super) fn layers(&self, prefix: &str) -> usize {
-        (0..64).take_while(|n| self.0.contains_key(&format!("{prefix}.{n}.input_layernorm.weight"))).count()
+    /// How many layers there are with names such as `{prefix}.0.{tensor}`.
+    pub(super) fn layers(&self, prefix: &str, tensor: &str) -> usize {
+        (0..64).take_while(|n| self.0.contains_key(&format!("{prefix}.{n}.{tensor}"))).count()
     }
 }
 

@@ -82,10 +82,15 @@ impl Scorer {
     /// What a text tells, and how it was read.
     #[must_use]
     pub fn reading(&self, text: &str) -> Reading {
+        self.reading_in(text, None)
+    }
+
+    /// The same of a text whose language is known.
+    pub(crate) fn reading_in(&self, text: &str, known: Option<Tongue>) -> Reading {
         let end = text.char_indices().nth(LONGEST).map(|(at, _)| at);
         let text = end.and_then(|end| text.get(..end)).unwrap_or(text);
         let tokens = tokens(text);
-        let tongue = Tongue::of(&tokens);
+        let tongue = known.unwrap_or_else(|| Tongue::of(&tokens));
         let pieces = pieces(&tokens);
         let told = self.told(text, &pieces, &with_sentences(&tokens), tongue);
         Reading { told, tongue, cut: end.is_some() }

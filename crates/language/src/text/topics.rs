@@ -28,19 +28,22 @@ impl Topics {
 /// How likely a sentence out of its text must be to count by itself: the shorter, the easier mistaken.
 const ALONE: f32 = 0.9;
 
-/// The topics. Each is as likely as in the piece where it is likeliest. A language that the model does not know has
-/// none.
+/// The topics. Each is as likely as in the piece where it is likeliest. English and German have topics, other
+/// languages none.
 pub(super) fn topics(weights: &Weights, text: &str, pieces: &[Piece<'_>], tongue: Tongue) -> Topics {
     let mut probabilities = [0.0f32; Topic::ALL.len()];
     let mut mentions = Vec::new();
-    if tongue != Tongue::English {
+    if tongue == Tongue::Other {
         return Topics { probabilities, mentions };
     }
     let mut best: [Option<&Piece<'_>>; Topic::ALL.len()] = [None; Topic::ALL.len()];
     for piece in pieces {
         let logits = weights.topics.logits(&piece.features);
-        let answers = logits.iter().zip(&weights.meta.topics);
-        for (((logit, head), most), best) in answers.zip(&mut probabilities).zip(&mut best) {
+        let answers = logits.iter().zip(&weights.meta.topics).zip(Topic::ALL);
+        for ((((logit, head), topic), most), best) in answers.zip(&mut probabilities).zip(&mut best) {
+            if topic == Topic::Bereavement && loses_a_thing(piece) {
+                continue;
+            }
             let probability = head.probability(*logit);
             if probability > *most && !(piece.alone && probability < ALONE) {
                 (*most, *best) = (probability, Some(piece));
@@ -55,6 +58,22 @@ pub(super) fn topics(weights: &Weights, text: &str, pieces: &[Piece<'_>], tongue
     }
     mentions.sort_by(|a, b| b.probability.total_cmp(&a.probability));
     Topics { probabilities, mentions }
+}
+
+/// Whose loss would be one of a person: "we lost my husband's brother".
+const KIN: [&str; 8] = ["brother", "sister", "mother", "father", "wife", "husband", "son", "daughter"];
+
+/// Whether somebody says that they lost something of a person's, and no person: "my father's warranty card". N-grams
+/// alone hear "lost my father" in it.
+fn loses_a_thing(piece: &Piece<'_>) -> bool {
+    let word = |at: usize| piece.tokens.get(at).map(|token| token.text.as_str());
+    let lost = (0..piece.tokens.len())
+        .filter(|at| word(*at).is_some_and(|it| matches!(it, "lost" | "lose" | "losing")));
+    let mut lost = lost.flat_map(|at| at + 1..at + 4);
+    lost.any(|at| {
+        let is_owner = word(at).is_some_and(|it| it.ends_with("'s"));
+        is_owner && word(at + 1).is_some_and(|thing| !KIN.contains(&thing))
+    })
 }
 
 /// The words next to each other that add most to the topic, as they stand in the text.

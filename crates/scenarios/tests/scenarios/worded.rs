@@ -8,7 +8,7 @@ use sidetone_scenarios::call::Call;
 use sidetone_scenarios::net::{Net, host};
 use sidetone_scenarios::repository;
 use sidetone_scenarios::rtp::speak;
-use sidetone_scenarios::sidetone::{Setup, binary, of_kind};
+use sidetone_scenarios::sidetone::{Setup, Sidetone, binary, of_kind};
 use sidetone_scenarios::sipp::Plan;
 use sidetone_scenarios::until;
 
@@ -37,12 +37,16 @@ fn start(folder: &Path, model: &Path, more: &str) -> Call {
          [language]\nenabled = true\nmodel = \"{}/\"\n{more}\n",
         model.display()
     );
-    let mut uac = Plan::new("talk", "uac", net.at(host::TRUNK, 5060));
-    uac.remote = Some(net.at(host::SIDETONE, 5060));
-    let uas = Plan::new("talk", "uas", net.at(host::PBX, 5060));
+    let (uac, uas) = plans(&net);
     let mut call = Call::start_with(net, &setup, uac, uas);
     call.answered();
     call
+}
+
+fn plans(net: &Net) -> (Plan, Plan) {
+    let mut uac = Plan::new("talk", "uac", net.at(host::TRUNK, 5060));
+    uac.remote = Some(net.at(host::SIDETONE, 5060));
+    (uac, Plan::new("talk", "uas", net.at(host::PBX, 5060)))
 }
 
 fn id(call: &Call) -> String {
@@ -121,6 +125,47 @@ fn what_a_caller_says_is_told() {
     assert!(export(&[])["analysis"].is_null());
 }
 
+/// A German caller, by a voice of Kokoro-82M: for the third time, out of the contract, the money back, a cheek.
+fn german() -> Vec<i16> {
+    let file = repository().join("crates/language/tests/speech/complaint.de.flac");
+    let sound = sidetone_codec::file::read(std::fs::File::open(file).unwrap()).unwrap();
+    assert_eq!(sound.rate, 8_000);
+    sound.samples.iter().map(|x| (x * 32_767.0) as i16).collect()
+}
+
+#[test]
+fn a_caller_is_recognised_in_the_language_that_the_call_is_said_to_be_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let whisper = recogniser().with_file_name("whisper-base");
+    assert!(whisper.is_dir(), "{} is missing: `make peers` installs it", whisper.display());
+    let more = format!("[[language.also]]\nlanguage = \"de\"\nmodel = \"{}/\"", whisper.display());
+    let mut call = start(folder.path(), &recogniser(), &more);
+    let id = id(&call);
+    let said = |call: &Call| -> Vec<(String, String)> {
+        let said = view(call)["words"]["said"].as_array().cloned().unwrap_or_default();
+        let text = |it: &Value, key: &str| it[key].as_str().unwrap_or_default().to_owned();
+        said.iter().map(|it| (text(it, "language"), text(it, "text"))).collect()
+    };
+    call.sidetone.command(&["tell", &id, "language", "de"]);
+    speak(&mut call.caller_media, &mut call.callee_media, &german());
+    let heard = until("German words", || {
+        let text = said(&call).into_iter().filter(|(language, _)| language == "de").map(|(_, text)| text);
+        let text = text.collect::<Vec<_>>().join(" ").to_lowercase();
+        let words = ["vertrag", "kündigen", "geld", "zurück", "dritten"];
+        (words.iter().filter(|word| text.contains(**word)).count() >= 3).then_some(text)
+    });
+    let topics = view(&call)["words"]["topics"].to_string();
+    assert!(topics.contains("cancel") || topics.contains("refund"), "{topics} of {heard}");
+    // A call may change its language.
+    call.sidetone.command(&["tell", &id, "language", "en"]);
+    speak(&mut call.caller_media, &mut call.callee_media, &speech());
+    until("English words", || {
+        said(&call).iter().any(|(language, text)| language == "en" && has_words(text)).then_some(())
+    });
+    call.caller.open_gate();
+    call.finish(6);
+}
+
 #[test]
 fn words_are_not_kept_unless_they_may_be() {
     let folder = tempfile::tempdir().unwrap();
@@ -186,6 +231,35 @@ fn an_objection_in_mid_sentence_leaves_not_one_word() {
         events.iter().position(|event| event["kind"] == "consent.changed" && event["data"]["erased"] == true);
     let after = &events[refused.unwrap()..];
     assert!(after.iter().all(|event| !event["kind"].as_str().unwrap().starts_with("words.")), "{after:?}");
+}
+
+#[test]
+fn whose_words_are_recognised_may_change_while_it_runs_and_what_is_kept_may_not() {
+    let net = Net::lease();
+    let mut setup = Setup::usual(&net);
+    let only = "queues = [\"billing\"]";
+    setup.more = format!("[language]\nenabled = true\nmodel = \"{}/\"\n{only}\n", recogniser().display());
+    let sidetone = Sidetone::start(&net, &setup);
+    let config = sidetone.dir().join("sidetone.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    assert!(text.contains(only));
+    std::fs::write(&config, text.replace(only, "keep = true")).unwrap();
+    let told = sidetone.command(&["reload"]);
+    assert!(told.contains("keep") && told.contains("restart"), "{told}");
+    let (uac, uas) = plans(&net);
+    let mut call = Call::through(net, sidetone, uac, uas);
+    call.answered();
+    speak(&mut call.caller_media, &mut call.callee_media, &speech());
+    until("words in the call's view", || {
+        view(&call)["words"]["said"].as_array().is_some_and(|it| !it.is_empty()).then_some(())
+    });
+    call.caller.open_gate();
+    let dir = call.sidetone.dir().to_owned();
+    until("the call's end", || {
+        let kept = std::fs::read_to_string(dir.join("events.jsonl")).unwrap();
+        kept.contains("call.ended").then(|| assert!(!has_words(&kept), "{kept}"))
+    });
+    call.finish(6);
 }
 
 #[test]

@@ -74,6 +74,9 @@ pub(super) struct Analyze {
     /// moonshine-tiny if none is named. `sidetone model fetch` installs one.
     #[arg(long, value_name = "RECOGNISER", num_args = 0..=1, require_equals = true, default_missing_value = "moonshine-tiny")]
     words: Option<String>,
+    /// The language that the customer speaks, as in BCP 47, for a recogniser that knows several.
+    #[arg(long, value_name = "TAG", requires = "words", default_value = "en")]
+    spoken: String,
     /// Salt for the hashes of the numbers in a capture. Without one it is random, and hashes differ each time.
     #[arg(long, env = "SIDETONE_NUMBER_SALT", value_name = "SALT", hide_env_values = true)]
     salt: Option<String>,
@@ -89,6 +92,7 @@ impl Analyze {
         customer: Option<Customer>,
         dtls_keylog: Option<PathBuf>,
         words: Option<String>,
+        spoken: String,
         cues: Arc<CueSet>,
     ) -> Self {
         Self {
@@ -101,6 +105,7 @@ impl Analyze {
             codecs: Vec::new(),
             model: None,
             words,
+            spoken,
             salt: None,
             cues: Some(cues),
         }
@@ -121,7 +126,7 @@ impl Analyze {
         if let Some(folder) = &self.plots {
             std::fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
         }
-        let scribe = self.words.as_deref().map(scribe).transpose()?;
+        let scribe = self.words.as_deref().map(|words| scribe(words, &self.spoken)).transpose()?;
         let key_log = self.dtls_keylog.as_deref().map(key_log::read).transpose()?.map(Arc::new);
         let bench = Bench {
             key_log,
@@ -288,12 +293,11 @@ impl Analyze {
 }
 
 /// Recognises words while the recording is read.
-pub(super) fn scribe(recogniser: &str) -> anyhow::Result<Scribe> {
-    let language = Language { model: recogniser.to_owned(), ..Language::default() };
+pub(super) fn scribe(recogniser: &str, spoken: &str) -> anyhow::Result<Scribe> {
+    let (model, spoken) = (recogniser.to_owned(), spoken.to_owned());
+    let language = Language { model, language: spoken, ..Language::default() };
     let words = Words::open(&language).map_err(|why| {
-        // A folder is no name that could be fetched.
-        let name = if recogniser.contains('/') { "moonshine-tiny" } else { recogniser };
-        anyhow::anyhow!("{why}; `sidetone model fetch {name}` installs a recogniser")
+        anyhow::anyhow!("{why}; `sidetone model fetch {}` installs a recogniser", why.to_fetch())
     })?;
     Ok(Scribe::Here(Arc::new(Mutex::new(words.reader()))))
 }

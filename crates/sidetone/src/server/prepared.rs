@@ -189,13 +189,15 @@ fn words(config: &Config, held: Held, faults: &mut Faults) -> Option<Words> {
     match Words::open(&config.language) {
         Ok(words) => Some(words),
         Err(why) => {
-            // A folder is no name that could be fetched.
-            let named = config.language.model.as_str();
-            let name = if named.contains('/') { "moonshine-tiny" } else { named };
             let problem = format!(
-                "{why}: no words are recognised; `sidetone model fetch {name}` installs it, or name another recogniser"
+                "{why}: no words are recognised; `sidetone model fetch {}` installs it, or name another recogniser",
+                why.to_fetch()
             );
-            faults.add(Fault::warning("language.model", problem));
+            let also = config.language.also.iter().position(|other| other.model == why.model);
+            let also = also.filter(|_| config.language.model != why.model);
+            let key =
+                also.map_or("language.model".to_owned(), |place| format!("language.also.{place}.model"));
+            faults.add(Fault::warning(key, problem));
             None
         }
     }

@@ -172,9 +172,13 @@ fn frozen(old: &Config, new: &Config) -> Vec<&'static str> {
         ("media", differ(&old_media, &new_media)),
         ("analysis.model", old.analysis.model != new.analysis.model),
         ("analysis.workers", old.analysis.workers != new.analysis.workers),
-        ("language.enabled, agents, keep, model, models, workers, calls", {
-            let parts = |it: &Language| {
-                (it.enabled, it.agents, it.keep, it.model.clone(), it.models.clone(), it.workers, it.calls)
+        ("language.enabled, agents, keep, language, model, also, models, workers, calls", {
+            let parts = |it: &Language| Language {
+                trunks: Vec::new(),
+                queues: Vec::new(),
+                tiers: Vec::new(),
+                raise: std::collections::BTreeMap::new(),
+                ..it.clone()
             };
             parts(&old.language) != parts(&new.language)
         }),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use sidetone_call::Topic;
 
+use super::FOLDS;
 use super::grammar::{Grammar, Line};
 use super::noise::{Manner, heard, written};
 use super::report::TrainError;
@@ -17,6 +18,8 @@ pub(crate) struct Labelled {
     pub(crate) labels: u64,
     /// What may not be parted between folds: a line of a grammar, a comment.
     pub(crate) group: usize,
+    /// The fold that it belongs to, if that is not left to chance.
+    pub(crate) fold: Option<usize>,
 }
 
 /// Reads one part of GoEmotions: text, label numbers, comment's name, parted by tabs.
@@ -33,7 +36,7 @@ pub(crate) fn goemotions(path: &Path) -> Result<Vec<Labelled>, TrainError> {
             let label: usize = number.parse().map_err(|_| wrong())?;
             labels |= if label < LABELS.len() { 1 << label } else { return Err(wrong()) };
         }
-        all.push(Labelled { text: text.to_owned(), labels, group: number });
+        all.push(Labelled { text: text.to_owned(), labels, group: number, fold: None });
     }
     Ok(all)
 }
@@ -47,8 +50,11 @@ pub(crate) fn bits(topics: &[Topic]) -> u64 {
         .fold(0, |bits, (at, _)| bits | 1 << at)
 }
 
-/// Reads held-out sentences: topics parted by commas, or `none`, a tab, the text.
+/// Reads held-out sentences, if there are any: topics parted by commas, or `none`, a tab, the text.
 pub(crate) fn held_out(path: &Path) -> Result<Vec<Labelled>, TrainError> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
     let text =
         std::fs::read_to_string(path).map_err(|source| TrainError::File { path: path.into(), source })?;
     let mut all = Vec::new();
@@ -62,7 +68,7 @@ pub(crate) fn held_out(path: &Path) -> Result<Vec<Labelled>, TrainError> {
             let at = Topic::ALL.iter().position(|topic| topic.name() == name).ok_or_else(wrong)?;
             labels |= 1 << at;
         }
-        all.push(Labelled { text: text.to_owned(), labels, group: number });
+        all.push(Labelled { text: text.to_owned(), labels, group: number, fold: None });
     }
     Ok(all)
 }
@@ -130,7 +136,13 @@ fn utterance(
             parts.insert(rng.below(parts.len() + 1), sentence);
         }
     }
-    let mut text = parts.join(["  ", "  ", " and ", " so ", " because "].get(rng.below(5)).unwrap_or(&"  "));
+    let german = grammar.language == "de";
+    let joints = if german {
+        ["  ", "  ", " und ", " also ", " weil "]
+    } else {
+        ["  ", "  ", " and ", " so ", " because "]
+    };
+    let mut text = parts.join(joints.get(rng.below(5)).unwrap_or(&"  "));
     if rng.chance(0.4) {
         text = format!("{} {text}", grammar.filler(rng));
     }
@@ -141,7 +153,9 @@ fn utterance(
     };
     let mut text = written(&text, manner, rng);
     if rng.chance(0.35) {
-        text = heard(&text, 0.05 + 0.15 * rng.unit(), rng);
+        text = heard(&text, &grammar.language, 0.05 + 0.15 * rng.unit(), rng);
     }
-    Labelled { text, labels, group: core.number }
+    // A whole file is told by the others: its author's other ways of saying things are what new sentences are to them.
+    let fold = (grammar.files() >= FOLDS).then_some(core.file % FOLDS);
+    Labelled { text, labels, group: core.number, fold }
 }

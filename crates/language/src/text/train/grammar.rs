@@ -56,8 +56,10 @@ pub(crate) struct Line {
     pub(crate) topics: Vec<Topic>,
     /// Whether it only looks as if it were about something.
     pub(crate) near: bool,
-    /// Its number, by which folds are made.
+    /// Its number, by which folds are made where there are few files.
     pub(crate) number: usize,
+    /// The number of its file among those of its language, by which folds are made.
+    pub(crate) file: usize,
 }
 
 /// A grammar.
@@ -89,16 +91,22 @@ impl Grammar {
             for text in &say.lines {
                 let pieces = line(text, &slots)?;
                 let number = first + lines.len();
-                lines.push(Line { pieces, topics: say.topics.clone(), near: say.near, number });
+                lines.push(Line { pieces, topics: say.topics.clone(), near: say.near, number, file: 0 });
             }
         }
         let fillers = slots.remove("filler").into_iter().collect();
         Ok(Self { language: file.language, lines, fillers })
     }
 
+    /// How many files it is of.
+    pub(crate) fn files(&self) -> usize {
+        self.lines.last().map_or(0, |line| line.file + 1)
+    }
+
     /// Takes in the lines of another grammar of its language.
     pub(crate) fn join(&mut self, other: Self) {
-        self.lines.extend(other.lines);
+        let file = self.files();
+        self.lines.extend(other.lines.into_iter().map(|line| Line { file, ..line }));
         self.fillers.extend(other.fillers);
     }
 

@@ -55,9 +55,45 @@ const ALIKE: &[&[&str]] = &[
     &["my", "me", "by"],
 ];
 
-/// The text as a recogniser might have heard it, or as it might have been typed. `much` is the share of words that
-/// suffer.
-pub(crate) fn heard(text: &str, much: f32, rng: &mut Rng) -> String {
+/// The same in German.
+const ALIKE_GERMAN: &[&[&str]] = &[
+    &["seit", "seid"],
+    &["das", "dass", "des"],
+    &["den", "denn", "dem", "der"],
+    &["ihr", "ihre", "er", "ihren"],
+    &["kündigen", "kündige", "kündigung", "künden"],
+    &["vertrag", "vortrag", "verträge", "vertrags"],
+    &["mahnung", "meinung"],
+    &["geld", "gelb", "geht"],
+    &["zurück", "zurücke", "zu rück"],
+    &["anwalt", "anwald", "anhalt"],
+    &["chef", "schef", "chefs"],
+    &["mal", "male", "mahl"],
+    &["gestorben", "verstorben", "geworben"],
+    &["rate", "raten", "rat"],
+    &["ist", "isst", "is"],
+    &["ein", "einen", "eine", "n"],
+    &["wieder", "wider"],
+    &["danke", "dank", "denke"],
+    &["konto", "kontor", "kontos"],
+    &["zahlen", "zählen", "zahle"],
+    &["mein", "meinen", "meine", "main"],
+    &["nicht", "nich", "nichts"],
+    &["haben", "habe", "hab"],
+    &["frist", "fristen", "friss"],
+    &["beschweren", "beschwere", "beschwerde", "erschweren"],
+    &["dringend", "drängend", "bringend"],
+];
+
+/// The text as a recogniser might have heard it, or as it might have been typed, in a language (BCP 47). `much` is the
+/// share of words that suffer.
+pub(crate) fn heard(text: &str, language: &str, much: f32, rng: &mut Rng) -> String {
+    let german = language == "de";
+    let (alikes, fillers, endings) = if german {
+        (ALIKE_GERMAN, ["äh", "ähm", "also", "ja", "halt", "so"], GERMAN_ENDINGS)
+    } else {
+        (ALIKE, ["um", "uh", "like", "you know", "the", "so"], ENDINGS)
+    };
     let mut words: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         if !rng.chance(much) {
@@ -65,18 +101,13 @@ pub(crate) fn heard(text: &str, much: f32, rng: &mut Rng) -> String {
             continue;
         }
         match rng.below(8) {
-            0..=2 => words.push(alike(word, rng)),
-            3 => words.push(without_ending(word)),
+            0..=2 => words.push(alike(word, alikes, rng)),
+            3 => words.push(without_ending(word, endings)),
             4 if word.len() < 4 => {}
             4 | 5 => words.push(mistyped(word, rng)),
             6 => {
                 words.push(word.to_owned());
-                words.push(
-                    ["um", "uh", "like", "you know", "the", "so"]
-                        .get(rng.below(6))
-                        .unwrap_or(&"um")
-                        .to_string(),
-                );
+                words.extend(fillers.get(rng.below(fillers.len())).map(|filler| (*filler).to_owned()));
             }
             _ => {
                 words.push(word.to_owned());
@@ -87,18 +118,19 @@ pub(crate) fn heard(text: &str, much: f32, rng: &mut Rng) -> String {
     words.join(" ")
 }
 
-fn alike(word: &str, rng: &mut Rng) -> String {
+fn alike(word: &str, alikes: &[&[&str]], rng: &mut Rng) -> String {
     let bare = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '\'').to_lowercase();
-    let Some(group) = ALIKE.iter().find(|group| group.contains(&bare.as_str())) else {
+    let Some(group) = alikes.iter().find(|group| group.contains(&bare.as_str())) else {
         return mistyped(word, rng);
     };
     group.get(rng.below(group.len())).map_or_else(|| word.to_owned(), |other| (*other).to_owned())
 }
 
-fn without_ending(word: &str) -> String {
-    let ending = ["'ll", "'d", "'ve", "ing", "ed", "ly", "s", "d", "t"]
-        .into_iter()
-        .find_map(|ending| word.strip_suffix(ending).filter(|stem| stem.len() > 2));
+const ENDINGS: &[&str] = &["'ll", "'d", "'ve", "ing", "ed", "ly", "s", "d", "t"];
+const GERMAN_ENDINGS: &[&str] = &["en", "er", "es", "em", "e", "n", "s", "t"];
+
+fn without_ending(word: &str, endings: &[&str]) -> String {
+    let ending = endings.iter().find_map(|ending| word.strip_suffix(*ending).filter(|stem| stem.len() > 2));
     ending.unwrap_or(word).to_owned()
 }
 
@@ -177,9 +209,9 @@ mod tests {
     #[test]
     fn the_same_seed_mishears_alike() {
         let text = "i called two times because my bill is wrong";
-        let once = heard(text, 0.5, &mut Rng::new(3));
-        assert_eq!(once, heard(text, 0.5, &mut Rng::new(3)));
+        let once = heard(text, "en", 0.5, &mut Rng::new(3));
+        assert_eq!(once, heard(text, "en", 0.5, &mut Rng::new(3)));
         assert_ne!(once, text);
-        assert_eq!(heard(text, 0.0, &mut Rng::new(3)), text);
+        assert_eq!(heard(text, "en", 0.0, &mut Rng::new(3)), text);
     }
 }

@@ -86,7 +86,7 @@ impl TrainOptions {
             corpus,
             out,
             seed: 1,
-            utterances: 100_000,
+            utterances: 160_000,
             comments: 12_000,
             test: false,
         }
@@ -136,6 +136,10 @@ pub struct Data {
     pub looked_at: usize,
     /// Of the test half.
     pub kept: usize,
+    /// Sentences of the second set, which is not looked at.
+    pub fresh: usize,
+    /// German sentences, which are not looked at.
+    pub german: usize,
 }
 
 /// Figures on the voice's classes, on GoEmotions' dev part.

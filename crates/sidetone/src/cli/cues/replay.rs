@@ -46,6 +46,9 @@ pub(in crate::cli) struct Replay {
     /// moonshine-tiny if none is named. `sidetone model fetch` installs one.
     #[arg(long, value_name = "RECOGNISER", num_args = 0..=1, require_equals = true, default_missing_value = "moonshine-tiny")]
     words: Option<String>,
+    /// The language that the customer speaks, as in BCP 47, for a recogniser that knows several.
+    #[arg(long, value_name = "TAG", requires = "words", default_value = "en")]
+    spoken: String,
     #[command(flatten)]
     which: Which,
     #[command(flatten)]
@@ -62,8 +65,14 @@ impl Replay {
             return told(&happenings, &set, true, output);
         }
         if path.exists() {
-            let analyze =
-                Analyze::of_cues(PathBuf::from(path), self.customer, self.dtls_keylog, self.words, set);
+            let analyze = Analyze::of_cues(
+                PathBuf::from(path),
+                self.customer,
+                self.dtls_keylog,
+                self.words,
+                self.spoken,
+                set,
+            );
             return analyze.run(output);
         }
         if self.of.contains(['/', '.']) {

@@ -99,7 +99,8 @@ fn began(number: u64, now: u64, lot: &mut Lot) -> Timestamp {
 
 /// Hears each stretch once; its words too, where they are recognised. Each stands there as often as it comes.
 fn hear(language: &Language) -> anyhow::Result<Vec<Arc<Heard>>> {
-    let scribe = if language.enabled { Some(analyze::scribe(&language.model)?) } else { None };
+    let scribe =
+        if language.enabled { Some(analyze::scribe(&language.model, &language.language)?) } else { None };
     let rehearsal = Rehearsal::new(scribe)?;
     let cues = Arc::new(CueSet::shipped()?);
     let heard = STRETCHES.into_iter().flat_map(|(from, to, holds, times)| {

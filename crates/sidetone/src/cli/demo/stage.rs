@@ -44,7 +44,7 @@ pub(super) const fn ports_beside(sip: SocketAddr) -> &'static str {
 /// Words are recognised where a recogniser is installed. Both parties of the demo are synthetic, so all is kept.
 pub(super) fn words(output: Output) -> Language {
     let language = Language { enabled: true, agents: true, keep: true, ..Language::default() };
-    if language.folder(&models::folder()).join(WEIGHTS).is_file() {
+    if language.folder(&language.model, &models::folder()).join(WEIGHTS).is_file() {
         return language;
     }
     let model = language.model;

@@ -13,7 +13,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use sidetone_language::models::{self, Card};
-use sidetone_language::recognise::Recogniser;
+use sidetone_language::recognise::{Recogniser, whisper::Whisper};
 
 use self::manifest::{Kind, Listed, Manifest};
 use self::parts::Files;
@@ -111,7 +111,7 @@ impl Fetch {
                 bar.finish_and_clear();
                 fetched.map(drop)
             });
-            match all.and_then(|()| parts::from_source(source, into)) {
+            match all.and_then(|()| parts::from_source(model.kind, source, into)) {
                 Ok(files) => {
                     for file in &source.files {
                         std::fs::remove_file(into.join(&file.name))?;
@@ -147,9 +147,12 @@ impl Fetch {
 
 /// Whether the network in `folder` can be used.
 fn open(model: &Listed, folder: &Path) -> anyhow::Result<()> {
-    match model.kind {
-        Kind::Moonshine => Recogniser::open(folder).map(drop).context("what was fetched is not usable"),
-    }
+    let opened = match model.kind {
+        Kind::Moonshine => Recogniser::open(folder).map(drop),
+        // It is one of those that know many languages if it knows this one.
+        Kind::Whisper => Whisper::open(folder, "en").map(drop),
+    };
+    opened.context("what was fetched is not usable")
 }
 
 /// A bar of bytes on standard error; hidden where nobody looks.

@@ -39,12 +39,14 @@ pub(crate) struct Listed {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
     Moonshine,
+    Whisper,
 }
 
 impl Kind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Moonshine => "moonshine",
+            Self::Whisper => "whisper",
         }
     }
 }
@@ -172,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_model_that_is_not_there_is_answered_with_those_that_are() {
-        let error = Manifest::open(None).unwrap().model("whisper").unwrap_err();
+        let error = Manifest::open(None).unwrap().model("wav2vec").unwrap_err();
         assert!(error.to_string().contains("moonshine-tiny"), "{error}");
     }
 }

