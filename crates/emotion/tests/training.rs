@@ -293,7 +293,8 @@ fn a_blend_lies_between_a_model_and_what_further_training_made_of_it() {
     for part in ["0.75 of each weight", "### The first", "### The second"] {
         assert!(card.contains(part), "{part}: {card}");
     }
-    assert_eq!(card.matches("sidetone model train").count(), 2, "{card}");
+    // The second tells what it was adapted from, too.
+    assert_eq!(card.matches("sidetone model train").count(), 3, "{card}");
 
     // A fold that hears manners calibrates a model that doesn't, and not the other way round.
     let later = train(&split("later", &["speaker1"]), &mut |_| true).unwrap();

@@ -63,7 +63,8 @@ impl Event {
     }
 
     /// The same event as it may be kept where words may not be: without its words, if it has any. In place of an
-    /// utterance or a topic stands [`Erased`]; an alert loses its phrase, a summary its topics.
+    /// utterance or a topic stands [`Erased`]; an alert loses its phrase, a cue the conditions on words, a summary its
+    /// topics.
     #[must_use]
     pub fn without_words(&self) -> Option<Self> {
         let happening = match &self.happening {
@@ -71,6 +72,7 @@ impl Event {
             Happening::AffectAlert(alert) if alert.phrase.is_some() => {
                 Happening::AffectAlert(Alert { phrase: None, ..alert.clone() })
             }
+            Happening::CueShown(cue) => Happening::CueShown(cue.without_words()?),
             Happening::CallEnded(ended) if ended.summary.as_ref().is_some_and(|it| it.words.is_some()) => {
                 let mut ended = ended.clone();
                 if let Some(summary) = &mut ended.summary {

@@ -92,7 +92,7 @@ pub struct AlertThresholds {
     /// and this share of it, `[0, 1]`, is taken off their score. Not all: who begins upset is upset.
     pub allowance: f32,
     /// Taken off the score, in log-odds, `[0, 10]`: upsets are rare on a service line, and a stranger's voice misleads.
-    /// 0.9 leaves two fifths of the odds. Words that count stand in its place.
+    /// 1.8 leaves a sixth of the odds. Words that count stand in its place.
     pub doubt: f32,
     /// The same before the caller's own manner at first is known.
     pub doubt_at_first: f32,
@@ -183,7 +183,7 @@ impl Default for AlertThresholds {
             calm: 0.5,
             memory: Period::from_secs(3),
             sustain: Period::from_millis(500),
-            sustain_at_first: Period::from_secs(2),
+            sustain_at_first: Period::from_secs(3),
             calm_for: Period::from_secs(4),
             shortest: Period::from_secs(5),
             cooldown: Period::from_secs(30),
@@ -193,8 +193,8 @@ impl Default for AlertThresholds {
             arousal_gain: 0.15,
             usual: 0.3,
             allowance: 0.6,
-            doubt: 0.9,
-            doubt_at_first: 0.0,
+            doubt: 1.8,
+            doubt_at_first: 1.0,
             agitation: 8.0,
             lively: 0.29,
             most_agitation: 2.0,

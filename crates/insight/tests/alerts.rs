@@ -38,10 +38,10 @@ fn weeping_is_distress() {
 #[test]
 fn without_classes_arousal_tells_the_kinds_apart() {
     let mut hot = Talk::new();
-    hot.says(10, &sample(-0.7, 0.7, 0.9, &[]));
+    hot.says(10, &sample(-0.7, 0.7, 0.97, &[]));
     assert_eq!(hot.alerts()[0].1.alert, AlertKind::Frustration);
     let mut low = Talk::new();
-    low.says(10, &sample(-0.7, -0.5, 0.9, &[]));
+    low.says(10, &sample(-0.7, -0.5, 0.97, &[]));
     assert_eq!(low.alerts()[0].1.alert, AlertKind::Distress);
 }
 
@@ -63,7 +63,7 @@ fn a_caller_angry_from_the_first_word_is_heard() {
 #[test]
 fn a_gruff_voice_is_compared_with_itself() {
     let gruff = sample(-0.3, 0.1, 0.55, &[(Class::Anger, 0.5), (Class::Neutral, 0.4)]);
-    let harder = sample(-0.35, 0.15, 0.88, &[(Class::Anger, 0.6), (Class::Neutral, 0.3)]);
+    let harder = sample(-0.35, 0.15, 0.965, &[(Class::Anger, 0.6), (Class::Neutral, 0.3)]);
     let mut same = Talk::new();
     same.says(10, &gruff).says(60, &harder);
     assert_eq!(same.rises(), 0, "a little above their own manner of speaking");
@@ -97,7 +97,7 @@ fn who_is_merely_lively_is_not_upset() {
 
 #[test]
 fn agitation_beyond_a_callers_own_tells_what_the_distress_alone_does_not() {
-    let agitated = |arousal| sample(-0.3, arousal, 0.75, &[(Class::Anger, 0.6), (Class::Neutral, 0.2)]);
+    let agitated = |arousal| sample(-0.3, arousal, 0.88, &[(Class::Anger, 0.6), (Class::Neutral, 0.2)]);
     let calm = sample(-0.05, -0.2, 0.4, &[(Class::Neutral, 0.6)]);
     let mut risen = Talk::new();
     risen.says(10, &calm).says(15, &agitated(0.5));

@@ -51,6 +51,7 @@ fn main() -> std::io::Result<()> {
         let filters =
             [filter("Upset today", "?outcome=upset"), filter("Gold, worse", "?tier=gold&outcome=declined")];
         let rows = |rows, query, fault, next| CallList {
+            noted: &[],
             rows,
             trunks: &trunks,
             labels: &labels,

@@ -4,7 +4,7 @@ mod query;
 
 use maud::{Markup, html};
 use sidetone_call::Topic;
-use sidetone_store::{Call, Cursor, KeptFilter, Role};
+use sidetone_store::{Call, CallLength, Cursor, KeptFilter, NoteKind, Role};
 
 use crate::format::{capital, clean, count, length, moment, percent, shown, signed};
 use crate::layout::{Head, Section, Shell, headline, page};
@@ -15,7 +15,7 @@ pub use query::{CallsForm, CallsQuery, QueryFault};
 pub(crate) use query::{day, query};
 
 /// Most rows of a page, which is under 100 KB with them. A longer answer is cut and says so by its link to older ones.
-const MOST: usize = 70;
+const MOST: usize = 66;
 /// Most filters that are listed.
 const MOST_FILTERS: usize = 20;
 /// Most choices of a kind.
@@ -37,7 +37,7 @@ pub struct CallLabels {
 /// A part of the list.
 #[derive(Debug, Clone, Copy)]
 pub struct CallList<'a> {
-    /// The calls, newest first: 50 are a good part, 70 are shown at most.
+    /// The calls, newest first: 50 are a good part, 66 are shown at most.
     pub rows: &'a [Call],
     /// The trunks to choose from.
     pub trunks: &'a [String],
@@ -49,6 +49,8 @@ pub struct CallList<'a> {
     pub fault: Option<QueryFault>,
     /// The filters that the reader keeps.
     pub filters: &'a [KeptFilter],
+    /// Which calls have notes, and of what kind.
+    pub noted: &'a [(String, NoteKind)],
     /// The place of the last of `rows`, if there are older ones.
     pub next: Option<&'a Cursor>,
 }
@@ -67,7 +69,7 @@ pub fn calls(shell: &Shell<'_>, list: &CallList<'_>) -> String {
         @if rows.is_empty() {
             @if list.fault.is_none() { (empty(texts, list.query)) }
         } @else {
-            (table(shell, rows))
+            (table(shell, rows, list.noted))
         }
         nav.pages aria-label=(texts.pages) {
             @if !list.query.after.is_empty() {
@@ -106,6 +108,12 @@ fn form(shell: &Shell<'_>, list: &CallList<'_>) -> Markup {
         ("improved", texts.outcome_improved),
         ("declined", texts.outcome_declined),
     ];
+    let lengths = [
+        (CallLength::UnderOne.name(), texts.length_under_one),
+        (CallLength::ToFive.name(), texts.length_to_five),
+        (CallLength::ToFifteen.name(), texts.length_to_fifteen),
+        (CallLength::FromFifteen.name(), texts.length_from_fifteen),
+    ];
     let topics = Topic::ALL
         .map(|topic| (topic.name(), vocabulary::topic_word(texts, topic.name()).unwrap_or_default()));
     html! {
@@ -143,6 +151,7 @@ fn form(shell: &Shell<'_>, list: &CallList<'_>) -> Markup {
                     (select("topic", texts.heard_topics, texts, &query.topic, topics.into_iter()))
                 }
                 (select("outcome", texts.outcome, texts, &query.outcome, outcomes.into_iter()))
+                (select("length", texts.length, texts, &query.length, lengths.into_iter()))
                 div {
                     label for="number" { (texts.number) }
                     input #number type="tel" name="number" autocomplete="off" maxlength="64"
@@ -243,7 +252,7 @@ pub(crate) fn select<'a>(
     }
 }
 
-fn table(shell: &Shell<'_>, rows: &[Call]) -> Markup {
+fn table(shell: &Shell<'_>, rows: &[Call], noted: &[(String, NoteKind)]) -> Markup {
     let texts = shell.texts();
     html! {
         div.scroll tabindex="0" role="group" aria-label=(texts.calls) {
@@ -259,14 +268,15 @@ fn table(shell: &Shell<'_>, rows: &[Call]) -> Markup {
                         th.right scope="col" { (texts.share_judged) }
                     }
                 }
-                tbody { @for call in rows { (row(shell, call)) } }
+                tbody { @for call in rows { (row(shell, call, noted)) } }
             }
         }
     }
 }
 
-fn row(shell: &Shell<'_>, call: &Call) -> Markup {
+fn row(shell: &Shell<'_>, call: &Call, noted: &[(String, NoteKind)]) -> Markup {
     let texts = shell.texts();
+    let mut kinds = noted.iter().filter(|(id, _)| *id == call.id).map(|(_, kind)| *kind).peekable();
     html! {
         tr {
             th scope="row" { a href=(call_path(shell, call)) { (moment(shell, call.started)) } }
@@ -276,6 +286,12 @@ fn row(shell: &Shell<'_>, call: &Call) -> Markup {
                 span.soft {
                     (vocabulary::direction(texts, &call.direction))
                     @for label in [&call.tier, &call.team].into_iter().flatten() { " · " (shown(label)) }
+                }
+                @if kinds.peek().is_some() {
+                    span.named {
+                        span.hidden { (texts.notes) ": " }
+                        @for kind in kinds { span.badge { (vocabulary::note_kind(texts, kind)) } " " }
+                    }
                 }
                 @if !call.topics.is_empty() {
                     span.named {

@@ -384,6 +384,12 @@ fn action(own: &ComplianceTexts, action: &str) -> Markup {
     match action {
         "call.read" => html! { (own.call_read) },
         "calls.of_number" => html! { (own.calls_of_number) },
+        "calls.of_agent" => html! { (own.calls_of_agent) },
+        "call.refused" => html! { (own.call_refused) },
+        "note.posted" => html! { (own.note_posted) },
+        "outcome.posted" => html! { (own.outcome_posted) },
+        "survey.posted" => html! { (own.survey_posted) },
+        "survey.invited" => html! { (own.survey_invited) },
         other => html! { code { (clean(other)) } },
     }
 }

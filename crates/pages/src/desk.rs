@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::format::{clean, lasting, number, percent, shown, spoken};
 use crate::layout::{Head, Section, Shell, headline, page};
@@ -14,7 +15,7 @@ use crate::wall::sign;
 use crate::written::WRITTEN;
 
 /// The agent's call as it is now. Words are those of events.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct DeskCall {
     /// Sidetone's id of the call.
     pub id: String,
@@ -47,7 +48,7 @@ pub struct DeskCall {
 }
 
 /// How the customer seems.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct DeskCustomer {
     /// In one word.
     pub state: String,
@@ -60,7 +61,7 @@ pub struct DeskCustomer {
 }
 
 /// A cue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DeskCue {
     /// Its number in its call.
     pub number: u32,

@@ -14,9 +14,9 @@ mod topics;
 use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
-use sidetone_store::{CueSum, Day, Grouping, HoldoutSum, REST, TopicSum};
+use sidetone_store::{CueSum, Day, Grouping, HoldoutSum, REST, Role, TopicSum};
 
-use crate::calls::{QueryFault, select};
+use crate::calls::{CallsQuery, QueryFault, select};
 use crate::civil::Date;
 use crate::format::{clean, count, date, length, number, percent, signed};
 use crate::layout::{Head, Section, Shell, headline, page};
@@ -28,11 +28,11 @@ pub use estimate::{Change, Estimate, SMALLEST_GROUP};
 pub use holdout::is_group_of_calls;
 pub use range::{FiguresQuery, Range};
 use sums::Total;
-pub use sums::{Measure, is_group};
+pub use sums::{Measure, for_directors};
 pub use topics::is_group_of_topics;
 
 /// Most rows of the table.
-const MOST_LABELS: usize = 40;
+const MOST_LABELS: usize = 36;
 /// The choice of calls without a label: none can be written so.
 const NO_LABEL: &str = "-";
 /// Ranges of more days are drawn and listed by weeks.
@@ -108,11 +108,17 @@ impl Figures {
         }
     }
 
-    /// The same with the cues of these days, which [`Range::first`] to [`Range::last`] name. They are of all calls,
-    /// whatever the query chooses.
+    /// The same with the cues of these days, which [`Range::first`] to [`Range::last`] name: by team where the query
+    /// asks for teams, else of all calls, whatever it chooses.
     #[must_use]
     pub fn with_cues(self, sums: &[CueSum]) -> Self {
-        Self { cues: cues::by_rule(sums), ..self }
+        let cues = match (self.query.grouping(), self.query.label.as_str()) {
+            (Grouping::Team, "") => cues::by_team(sums, None),
+            (Grouping::Team, NO_LABEL) => cues::by_team(sums, Some("")),
+            (Grouping::Team, team) => cues::by_team(sums, Some(team)),
+            _ => cues::by_rule(sums),
+        };
+        Self { cues, ..self }
     }
 
     /// The same with the topics of these days, of all calls too.
@@ -171,7 +177,7 @@ pub fn figures(shell: &Shell<'_>, figures: &Figures) -> String {
         &[&date(texts, range.first), &date(texts, range.last), &count(texts, figures.now.calls)],
     );
     let content = html! {
-        (headline(&html! { (texts.figures) }, &html! { (below) }))
+        (headline(&html! { (texts.figures) }, &html! { (below) (chosen(texts, &figures.query)) }))
         (form(shell, figures))
         @if figures.now.calls == 0 {
             div.empty { h2 { (texts.no_figures) } p { (texts.no_figures_how) } }
@@ -183,13 +189,31 @@ pub fn figures(shell: &Shell<'_>, figures: &Figures) -> String {
             }
             (by_label(shell, figures))
             (topics::table(shell, &figures.topics))
-            (cues::table(shell, &figures.cues))
+            (cues::table(shell, &figures.cues, figures.query.grouping() == Grouping::Team))
             (holdout::section(shell, &figures.holdout))
             p.caution { (texts.caution_figures) }
         }
-        p.more { a href=(shell.path(&format!("/figures.csv{}", figures.query.to_query()))) download { (texts.as_csv) } }
+        p.more {
+            @if let Some(calls) = calls_behind(shell, figures) { a href=(calls) { (texts.calls_behind) } " · " }
+            a href=(shell.path(&format!("/figures.csv{}", figures.query.to_query()))) download { (texts.as_csv) }
+        }
     };
     page(shell, &Head { title: texts.figures, section: Some(Section::Figures), again: None }, content)
+}
+
+/// What is chosen of all calls: on paper there is no form to tell it.
+fn chosen(texts: &Texts, query: &FiguresQuery) -> Markup {
+    let direction = match query.direction.as_str() {
+        "inbound" => texts.inbound,
+        "outbound" => texts.outbound,
+        _ => "",
+    };
+    html! {
+        @if !query.label.is_empty() {
+            " " (grouping(texts, query.grouping()).0) ": " bdi { (label_shown(texts, &query.label)) } "."
+        }
+        @if !direction.is_empty() { " " (texts.direction) ": " (direction) "." }
+    }
 }
 
 fn form(shell: &Shell<'_>, figures: &Figures) -> Markup {
@@ -289,7 +313,7 @@ fn card(shell: &Shell<'_>, figures: &Figures, measure: Measure) -> Markup {
     let (name, definition) = named(texts, measure);
     let estimate = figures.now.estimate(measure);
     html! {
-        h2 { (name) }
+        h2 title=(definition) { (name) }
         @if let Some(estimate) = &estimate {
             p.value.(value_tone(measure, estimate.value)) { (written(texts, measure, estimate.value)) }
             p.soft {
@@ -352,7 +376,7 @@ fn by_label(shell: &Shell<'_>, figures: &Figures) -> Markup {
                     tbody {
                         @for (label, total) in figures.by_label.iter().take(MOST_LABELS) {
                             tr {
-                                th scope="row" { bdi { (label_shown(texts, label)) } }
+                                th scope="row" { (choice(shell, figures, label)) }
                                 td.right { (count(texts, total.calls)) }
                                 @for measure in measures { td.right { (cell(texts, total, measure)) } }
                             }
@@ -369,22 +393,58 @@ fn by_label(shell: &Shell<'_>, figures: &Figures) -> Markup {
     }
 }
 
+/// A row's name, which leads to the figures of that row alone.
+fn choice(shell: &Shell<'_>, figures: &Figures, label: &str) -> Markup {
+    let shown = html! { bdi { (label_shown(shell.texts(), label)) } };
+    let chosen = if label.is_empty() { NO_LABEL } else { label };
+    if figures.query.label == chosen {
+        return shown;
+    }
+    let one = FiguresQuery { label: chosen.to_owned(), ..figures.query.clone() };
+    html! { a href=(shell.path(&format!("/figures{}", one.to_query()))) { (shown) } }
+}
+
+/// Where the calls of the figures are listed, for those who may see them; the calls of all small labels together, or of
+/// none, can't be listed.
+fn calls_behind(shell: &Shell<'_>, figures: &Figures) -> Option<String> {
+    let (query, label) = (&figures.query, figures.query.label.as_str());
+    if shell.role != Some(Role::Supervisor) || matches!(label, NO_LABEL | REST) {
+        return None;
+    }
+    let mut calls = CallsQuery {
+        from: Date::of_day(figures.range.first).iso(),
+        until: Date::of_day(figures.range.last).iso(),
+        direction: query.direction.clone(),
+        ..CallsQuery::default()
+    };
+    let of = match query.grouping() {
+        Grouping::Trunk => &mut calls.trunk,
+        Grouping::Queue => &mut calls.queue,
+        Grouping::Team => &mut calls.team,
+        Grouping::Tier => &mut calls.tier,
+    };
+    label.clone_into(of);
+    Some(shell.path(&format!("/calls{}", calls.to_query())))
+}
+
 fn cell(texts: &Texts, total: &Total, measure: Measure) -> Markup {
     match total.estimate(measure) {
         Some(estimate) => html! {
             (written(texts, measure, estimate.value))
             @if let Some((low, high)) = estimate.interval {
-                @let half = (high - low) / 2.0;
-                span.soft.half {
-                    " ±" (match measure {
-                        Measure::Shift => number(texts, half, 3),
-                        Measure::Empathy => number(texts, half, 2),
-                        _ => number(texts, half * 100.0, 1),
-                    })
-                }
+                span.soft.half { " ±" (half_written(texts, measure, (high - low) / 2.0)) }
             }
         },
         None => html! { span.soft { "–" } },
+    }
+}
+
+/// Half an interval, in the unit of its figure; percentages without their sign.
+fn half_written(texts: &Texts, measure: Measure, half: f64) -> String {
+    match measure {
+        Measure::Shift => number(texts, half, 3),
+        Measure::Handling | Measure::Empathy => written(texts, measure, half),
+        _ => number(texts, half * 100.0, 1),
     }
 }
 
@@ -420,5 +480,38 @@ mod tests {
         assert!(solo.steps.iter().all(|(_, total)| total.estimate(Measure::Shift).is_none()));
         assert_eq!(answered(&of(NO_LABEL)), Some(100));
         assert_eq!(answered(&of("a queue")), Some(300), "a label of another grouping asks for all");
+    }
+
+    #[test]
+    fn a_row_leads_to_its_own_figures_and_on_to_its_calls_for_those_who_may_see_them() {
+        let shell = |role| Shell {
+            language: crate::text::Language::En,
+            here: "/figures",
+            base: "",
+            name: Some("Ada"),
+            role: Some(role),
+            sections: &[],
+            csrf: "",
+            now: 2 * DAY_MS,
+        };
+        let days = [team("north", 9), team("R&D", 5)];
+        let of = |label: &str, role| {
+            let query =
+                FiguresQuery { by: "team".to_owned(), label: label.to_owned(), ..FiguresQuery::default() };
+            figures(&shell(role), &Figures::of(&days, &query, 2 * DAY_MS))
+        };
+        let all = of("", Role::Director);
+        assert!(all.contains("href=\"/figures?by=team&amp;label=R%26D\""), "{all}");
+        assert!(!all.contains("href=\"/calls"), "a director sees no call");
+        let one = of("R&D", Role::Supervisor);
+        assert!(one.contains("Team: <bdi>R&amp;D</bdi>."), "{one}");
+        assert!(one.contains("href=\"/calls?from=1970-01-01&amp;until=1970-01-03&amp;team=R%26D\""), "{one}");
+    }
+
+    #[test]
+    fn half_an_interval_is_in_its_figures_unit() {
+        let texts = crate::text::Language::En.texts();
+        assert_eq!(half_written(texts, Measure::Handling, 12_000.0), "0:12");
+        assert_eq!(half_written(texts, Measure::Answered, 0.031), "3.1");
     }
 }

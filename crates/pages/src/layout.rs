@@ -112,6 +112,11 @@ impl Shell<'_> {
         html! { input type="hidden" name="csrf" value=(self.csrf); }
     }
 
+    /// This page once more.
+    pub(crate) fn again(&self) -> String {
+        self.in_language(self.language)
+    }
+
     /// This page in another language.
     fn in_language(&self, language: Language) -> String {
         let (path, query) = self.here.split_once('?').unwrap_or((self.here, ""));
@@ -147,6 +152,18 @@ pub struct Head<'a> {
 // The parameter takes what the page's own function has just made.
 #[allow(clippy::needless_pass_by_value)]
 pub fn page(shell: &Shell<'_>, head: &Head<'_>, content: Markup) -> String {
+    whole(shell, head, &content, &header(shell, head.section), &footer(shell))
+}
+
+/// A page for callers: nothing leads on from it but to itself in another language, and no search engine keeps it.
+// As above.
+#[allow(clippy::needless_pass_by_value)]
+pub(crate) fn for_callers(shell: &Shell<'_>, title: &str, content: Markup) -> String {
+    let head = Head { title, section: None, again: None };
+    whole(shell, &head, &content, &html! {}, &html! { footer { (languages(shell)) } })
+}
+
+fn whole(shell: &Shell<'_>, head: &Head<'_>, content: &Markup, above: &Markup, below: &Markup) -> String {
     let texts = shell.texts();
     let markup = html! {
         (DOCTYPE)
@@ -156,6 +173,7 @@ pub fn page(shell: &Shell<'_>, head: &Head<'_>, content: Markup) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="referrer" content="same-origin";
+                meta name="robots" content="noindex";
                 title { (clean(head.title)) " · Sidetone" }
                 link rel="icon" type="image/svg+xml" href=(shell.path(assets::icon()));
                 link rel="stylesheet" href=(shell.path(assets::style()));
@@ -166,9 +184,9 @@ pub fn page(shell: &Shell<'_>, head: &Head<'_>, content: Markup) -> String {
             }
             body {
                 a.skip href="#content" { (texts.skip) }
-                (header(shell, head.section))
+                (above)
                 main #content tabindex="-1" { (content) }
-                (footer(shell))
+                (below)
             }
         }
     };
@@ -221,14 +239,21 @@ fn footer(shell: &Shell<'_>) -> Markup {
     html! {
         footer {
             p { (texts.estimates) }
-            nav aria-label=(texts.language) {
-                ul.languages {
-                    @for language in Language::ALL {
-                        li {
-                            a href=(shell.in_language(language)) hreflang=(language.code()) lang=(language.code())
-                                aria-current=[(language == shell.language).then_some("true")] {
-                                (language.texts().language_name)
-                            }
+            (languages(shell))
+        }
+    }
+}
+
+/// The page in each language.
+fn languages(shell: &Shell<'_>) -> Markup {
+    html! {
+        nav aria-label=(shell.texts().language) {
+            ul.languages {
+                @for language in Language::ALL {
+                    li {
+                        a href=(shell.in_language(language)) hreflang=(language.code()) lang=(language.code())
+                            aria-current=[(language == shell.language).then_some("true")] {
+                            (language.texts().language_name)
                         }
                     }
                 }

@@ -32,6 +32,7 @@ mod phone;
 mod practice;
 mod problem;
 mod sign_in;
+mod survey;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -45,8 +46,8 @@ pub use calls::{CallLabels, CallList, CallsForm, CallsQuery, QueryFault, calls};
 pub use compliance::{Compliance, Listed, Owed, PolicyInForce, Receipts, compliance, knows_remark};
 pub use desk::{DeskCall, DeskCue, DeskCustomer, DeskPaths, desk, desk_fragment};
 pub use figures::{
-    Change, Estimate, Figures, FiguresQuery, Measure, Range, SMALLEST_GROUP, figures, figures_csv, is_group,
-    is_group_of_calls, is_group_of_cues, is_group_of_topics,
+    Change, Estimate, Figures, FiguresQuery, Measure, Range, SMALLEST_GROUP, figures, figures_csv,
+    for_directors, is_group_of_calls, is_group_of_cues, is_group_of_topics,
 };
 pub use layout::{Head, Section, Shell, page};
 pub use maud::Markup;
@@ -60,6 +61,7 @@ pub use practice::{
 };
 pub use problem::problem;
 pub use sign_in::{SignIn, SignInFault, sign_in};
+pub use survey::{SurveyForm, survey, survey_thanks};
 pub use text::Language;
 pub use wall::{LiveCall, WallQuery, WallView, wall, wall_fragment};
 pub use written::{WRITTEN, Written, WrittenFault, WrittenForm, WrittenMessage, written};

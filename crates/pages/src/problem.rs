@@ -29,6 +29,9 @@ pub fn problem(shell: &Shell<'_>, status: u16, detail: Option<&str>) -> String {
             } @else if status == 404 {
                 // Who is signed in is not known at such an address: the first page is, or leads to the sign-in.
                 p { a.button href=(shell.path("/")) { (texts.go_on) } }
+            } @else if status == 503 {
+                // Whether somebody is signed in is not known without the store.
+                p { a.button href=(shell.again()) { (texts.go_on) } }
             } @else if shell.name.is_none() {
                 p { a.button href=(shell.path("/sign-in")) { (texts.sign_in) } }
             }

@@ -4,7 +4,7 @@ mod de;
 mod declared;
 mod en;
 
-pub(crate) use declared::{CoachingTexts, ComplianceTexts, OperationsTexts, PhoneTexts, Texts};
+pub(crate) use declared::{CoachingTexts, ComplianceTexts, OperationsTexts, PhoneTexts, SurveyTexts, Texts};
 
 /// A language that the pages speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -52,6 +52,13 @@ impl Language {
         match self {
             Self::En => &en::phone::TEXTS,
             Self::De => &de::phone::TEXTS,
+        }
+    }
+
+    pub(crate) fn survey(self) -> &'static SurveyTexts {
+        match self {
+            Self::En => &en::survey::TEXTS,
+            Self::De => &de::survey::TEXTS,
         }
     }
 
@@ -111,6 +118,7 @@ mod tests {
                     language.operations().all(),
                     language.compliance().all(),
                     language.phone().all(),
+                    language.survey().all(),
                 ]
                 .concat()
             };

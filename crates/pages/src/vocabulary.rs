@@ -1,7 +1,7 @@
 //! The words of events, as people say them. A word that is not known yet is shown as it is.
 
 use maud::{Markup, html};
-use sidetone_store::Call;
+use sidetone_store::{Call, NoteKind};
 
 use crate::format::shown;
 use crate::text::Texts;
@@ -46,6 +46,15 @@ pub(crate) fn direction_word(texts: &Texts, word: &str) -> Option<&'static str> 
         "outbound" => Some(texts.outbound),
         "unknown" => Some(texts.direction_unknown),
         _ => None,
+    }
+}
+
+/// What a note is about.
+pub(crate) fn note_kind(texts: &Texts, kind: NoteKind) -> &'static str {
+    match kind {
+        NoteKind::Coaching => texts.kind_coaching,
+        NoteKind::Empathy => texts.kind_empathy,
+        NoteKind::Note => texts.kind_note,
     }
 }
 

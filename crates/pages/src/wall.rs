@@ -16,8 +16,8 @@ use crate::vocabulary;
 use order::Need;
 
 /// Most calls that are drawn as cards, and as rows: with them a page stays under 100 KB. The rest is counted.
-const MOST_CARDS: usize = 54;
-const MOST_ROWS: usize = 60;
+const MOST_CARDS: usize = 52;
+const MOST_ROWS: usize = 58;
 /// Most queues to choose from.
 const MOST_QUEUES: usize = 20;
 /// Events after which the wall is fetched anew.

@@ -77,6 +77,7 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
     let cursor = list.last().map(Call::cursor);
     let filters = [sidetone_store::KeptFilter { name: text.to_owned(), query: "?outcome=upset".to_owned() }];
     let part = |rows, query, fault| CallList {
+        noted: &[],
         rows,
         trunks: &trunks,
         labels: &labels,
@@ -332,6 +333,7 @@ fn a_page_with_its_assets_stays_under_100_kilobytes_however_much_there_is() {
         }
         let query = CallsQuery::default();
         let list = CallList {
+            noted: &[],
             rows: &rows,
             trunks: &trunks,
             labels: &labels,
@@ -397,6 +399,7 @@ fn every_path_stands_behind_the_base() {
     let cursor = list.last().map(Call::cursor);
     let query = CallsQuery { outcome: "upset".to_owned(), ..CallsQuery::default() };
     let list = CallList {
+        noted: &[],
         rows: &list,
         trunks: &[],
         labels: &CallLabels::default(),
@@ -441,6 +444,7 @@ fn an_erased_call_says_so_and_shows_no_estimate() {
 #[test]
 fn a_number_is_posted_and_never_stands_in_an_address() {
     let list = CallList {
+        noted: &[],
         rows: &[],
         trunks: &[],
         labels: &CallLabels::default(),
@@ -513,6 +517,7 @@ fn supervisors_see_whose_call_it_was() {
     let agent = list.iter().find_map(|call| call.agent.clone()).unwrap();
     let (trunks, labels, query) = (made_up::trunks(), made_up::labels(), CallsQuery::default());
     let part = CallList {
+        noted: &[],
         rows: &list,
         trunks: &trunks,
         labels: &labels,

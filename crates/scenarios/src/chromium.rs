@@ -236,6 +236,17 @@ impl Chromium {
         data_encoding::BASE64.decode(taken.as_bytes()).expect("base64")
     }
 
+    /// How many sheets the page fills when it is printed on A4.
+    #[must_use]
+    pub fn sheets(&mut self) -> usize {
+        let printed = self.command("Page.printToPDF", json!({ "paperWidth": 8.27, "paperHeight": 11.69 }));
+        let printed = printed["data"].as_str().expect("a document");
+        let printed = data_encoding::BASE64.decode(printed.as_bytes()).expect("base64");
+        // Chromium leaves the objects of pages uncompressed.
+        let marks = [b"/Type /Page\n".as_slice(), b"/Type /Page "];
+        marks.iter().map(|mark| printed.windows(mark.len()).filter(|it| it == mark).count()).sum()
+    }
+
     /// The text that the page shows.
     #[must_use]
     pub fn text(&mut self) -> String {

@@ -91,7 +91,7 @@ pub enum Request {
 }
 
 /// The parties that hear an announcement of the operator's.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Toward {
     /// The customer.

@@ -1,7 +1,9 @@
 //! Metrics, health and the live event stream over HTTP, as described in `docs/openapi.json`.
 
 mod additions;
+mod answers;
 mod api;
+mod board;
 mod desk;
 mod etag;
 mod history;
@@ -11,8 +13,8 @@ mod limits;
 mod openapi;
 mod problem;
 mod reader;
-mod route;
 mod screens;
+mod shapes;
 mod text;
 mod unknown;
 
@@ -30,7 +32,6 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::serve::{IncomingStream, Listener};
 use serde::Deserialize;
 use sidetone_book::Calls;
@@ -45,11 +46,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, Sleep, sleep};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use answers::OfNoStore;
 pub use desk::Desks;
 pub use kept::Kept;
 use limits::{Limits, PeerAddress};
-use route::Route;
+use problem::Problem;
 use screens::Screens;
 pub use screens::{Facts, GatherFacts};
 
@@ -135,22 +139,20 @@ impl Connected<IncomingStream<'_, Limited<StallGuard>>> for PeerAddress {
 }
 
 /// Pages that need no token.
-fn pages() -> [Route<Pages>; 5] {
-    [
-        ("/metrics", get(metrics)),
-        ("/healthz", get(|| async { "alive\n" })),
-        ("/readyz", get(ready)),
-        ("/policy", get(policy)),
-        ("/openapi.json", get(openapi::document)),
-    ]
+fn pages() -> OpenApiRouter<Pages> {
+    OpenApiRouter::new()
+        .routes(routes!(metrics))
+        .routes(routes!(alive))
+        .routes(routes!(ready))
+        .routes(routes!(policy))
+        .routes(routes!(openapi::document))
 }
 
 fn router(served: Served, alarm: &Alarm) -> Router {
     let Served { stats, policy, events, api, kept, desks, practice, model, facts, embedded_by, oidc, .. } =
         served;
     let oidc = oidc.map(Arc::new);
-    let pages = pages().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
-    let pages = pages.with_state(Pages { stats: stats.clone(), policy }).merge(events);
+    let pages = Router::from(pages()).with_state(Pages { stats: stats.clone(), policy }).merge(events);
     let pages = match kept {
         Some(kept) => {
             let limits = Arc::new(Limits::new());
@@ -177,6 +179,17 @@ struct Pages {
     policy: Policy,
 }
 
+/// Counters and gauges for Prometheus
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "metrics",
+    responses(
+        (status = 200, description = "The text format of Prometheus, version 0.0.4.", body = String,
+            content_type = "text/plain"),
+        OfNoStore,
+    ),
+)]
 async fn metrics(State(pages): State<Pages>) -> Response {
     match pages.stats.fresh().await {
         Some(stats) => {
@@ -186,7 +199,29 @@ async fn metrics(State(pages): State<Pages>) -> Response {
     }
 }
 
-/// Ready for new calls: not draining, and some host is up on each side.
+/// Whether the process is alive
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    operation_id = "healthz",
+    responses((status = 200, description = "The line `alive`.", body = String, content_type = "text/plain"), OfNoStore),
+)]
+async fn alive() -> &'static str {
+    "alive\n"
+}
+
+/// Whether new calls should be sent here
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "readyz",
+    responses(
+        (status = 200, description = "The line `ready`.", body = String, content_type = "text/plain"),
+        (status = 503, body = Problem, description = "No: the reason is in `error`. Draining, every host of a side down, a \
+            thread broken down or hanging, or no model where callers should be listened to."),
+        OfNoStore,
+    ),
+)]
 async fn ready(State(pages): State<Pages>) -> Response {
     let unready = match pages.stats.fresh().await {
         Some(stats) => stats.unready().map(|why| why.to_string()),
@@ -204,7 +239,23 @@ struct Asked {
     lang: Option<String>,
 }
 
-/// The page that tells callers about the analysis, in the language asked for.
+/// What callers are told, as a page
+#[utoipa::path(
+    get,
+    path = "/policy",
+    operation_id = "policy",
+    params(
+        ("lang" = Option<String>, Query, description = "de, en, es, fr, it or pt."),
+        ("Accept-Language" = Option<String>, Header, description = "Languages that the reader prefers."),
+    ),
+    responses(
+        (status = 200, body = String, content_type = "text/html",
+            description = "The page, in the language asked for, else that of Accept-Language, else the configured one.",
+            headers(("Content-Language" = String, description = "The page's."))),
+        (status = 400, description = "The query can't be read.", body = Problem),
+        OfNoStore,
+    ),
+)]
 async fn policy(State(pages): State<Pages>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let (facts, fallback) = (pages.policy)();

@@ -192,7 +192,7 @@ impl Server {
                         (page::facts(&config, model.clone()), fallback)
                     }),
                     events: event_stream,
-                    desks: http::Desks::new(list.clone(), Arc::clone(&calls)),
+                    desks: http::Desks::new(list.clone(), Arc::clone(&calls), &alarm),
                     practice: Some(rehearsal::practice()),
                     connections: config.http.connections.most(),
                     heartbeat: config.events.stream.heartbeat.0,

@@ -307,11 +307,12 @@ impl Store {
         let before = |span: u64| Value::from(now.unix_millis().saturating_sub(span));
         let sql = "DELETE FROM sessions WHERE created <= $1 OR used <= $2";
         self.database.execute(sql, &[before(SESSION_MS), before(IDLE_MS)])?;
+        self.database.execute("DELETE FROM invitations WHERE expires <= $1", &[before(0)])?;
         self.database.execute("DELETE FROM accesses WHERE time <= $1", &[before(AUDIT_MS)]).map(drop)
     }
 }
 
-fn digest(secret: &str) -> String {
+pub(crate) fn digest(secret: &str) -> String {
     hex(&Sha256::digest(secret.as_bytes()))
 }
 

@@ -1,8 +1,9 @@
 //! What is added to a call from outside: its outcome, and what its caller said of it in a survey.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use crate::database::Row;
+use crate::database::{Database, Row};
 use crate::error::StoreError;
 use crate::store::Store;
 
@@ -12,7 +13,7 @@ const LONGEST_REASON: usize = 64;
 pub(crate) const LONGEST_TEXT: usize = 2_000;
 
 /// What became of the caller's matter, as the operator's own systems know it. Members that are `None` are not known.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CallOutcome {
     /// Whether the matter was resolved.
@@ -20,18 +21,21 @@ pub struct CallOutcome {
     /// Whether the call was escalated.
     pub escalated: Option<bool>,
     /// A reason code of the operator's, 1 to 64 printable characters.
+    #[schema(min_length = 1, max_length = 64)]
     pub reason: Option<String>,
 }
 
 /// What the caller has said of the call afterwards.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Survey {
     /// The empathy shown, from 1 to 5.
+    #[schema(minimum = 1, maximum = 5)]
     pub empathy: Option<u8>,
     /// Whether the matter was resolved.
     pub resolved: Option<bool>,
     /// In the caller's own words, 1 to 2,000 characters.
+    #[schema(min_length = 1, max_length = 2_000)]
     pub comment: Option<String>,
 }
 
@@ -96,6 +100,19 @@ impl Survey {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
         let empathy = row.maybe_int(0)?.and_then(|score| u8::try_from(score).ok());
         Ok(Self { empathy, resolved: yes(row, 1)?, comment: row.maybe_text(2)? })
+    }
+}
+
+impl Survey {
+    /// Keeps it as the one of a call.
+    pub(crate) fn keep(&self, database: &mut dyn Database, call: &str, now: u64) -> Result<(), StoreError> {
+        let sql = "INSERT INTO surveys (call, posted, empathy, resolved, comment) VALUES ($1, $2, $3, $4, $5)
+                   ON CONFLICT (call) DO UPDATE SET posted = excluded.posted, empathy = excluded.empathy,
+                       resolved = excluded.resolved, comment = excluded.comment";
+        let empathy = self.empathy.map(u32::from);
+        let values =
+            [call.into(), now.into(), empathy.into(), self.resolved.into(), self.comment.clone().into()];
+        database.execute(sql, &values).map(drop)
     }
 }
 

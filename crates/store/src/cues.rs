@@ -5,9 +5,11 @@
 
 use serde::Serialize;
 use sidetone_events::Happening;
+use utoipa::ToSchema;
 
 use crate::database::{Database, Row, Value};
 use crate::error::StoreError;
+use crate::groups;
 use crate::query::REST;
 use crate::store::Store;
 
@@ -15,7 +17,7 @@ use crate::store::Store;
 const MOST_TEAMS: u32 = 50;
 
 /// What is kept of one cue of a call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct KeptCue {
     /// The cue's number in its call.
     pub number: u32,
@@ -38,11 +40,11 @@ pub struct KeptCue {
 }
 
 /// The cues of one rule and team over some days.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CueSum {
     /// The rule's id.
     pub cue: String,
-    /// The team's label; empty for calls without one, [`REST`] for those of the smallest teams.
+    /// The team's label; empty for calls without one, `(other)` for those of the smallest teams.
     pub team: String,
     /// How many were shown.
     pub shown: u64,
@@ -172,6 +174,23 @@ impl Store {
             sums.join(", ")
         );
         self.database.query(&sql, &[first.into(), last.into()])?.iter().map(cue_sum).collect()
+    }
+
+    /// The same as far as it is told: of groups alone, whatever ranges are set against each other. `today` is
+    /// not told yet. Sums over all teams are made of these: beside any other they would tell what a small team adds.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn told_cues(&mut self, (first, last): (u64, u64), today: u64) -> Result<Vec<CueSum>, StoreError> {
+        let sum = |column: &str| format!("CAST(SUM({column}) AS BIGINT)");
+        let sums = ["shown", "acknowledged", "dismissed", "judged", "adopted", "upset", "recovered"].map(sum);
+        let sql = format!(
+            "{} SELECT cue, team, {}, CAST(MAX(agents_of_day) AS BIGINT) FROM told
+             GROUP BY cue, team ORDER BY 3 DESC, 1, 2",
+            groups::told("cue_days", "cue, team", "shown"),
+            sums.join(", ")
+        );
+        self.database.query(&sql, &groups::days(first, last, today))?.iter().map(cue_sum).collect()
     }
 
     /// The cues of a call that this agent was shown, in order.

@@ -4,13 +4,15 @@
 //! withheld, so the lot alone decides which of the two a call is. No sum is by agent.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::database::{Database, Row, Value};
 use crate::error::StoreError;
+use crate::groups;
 use crate::store::Store;
 
 /// Calls over some days in which a cue came due: those whose cues were shown, or those whose cues were withheld.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct HoldoutSum {
     /// Whether their cues were withheld.
     pub withheld: bool,
@@ -112,17 +114,40 @@ impl Store {
     /// # Errors
     /// The database's.
     pub fn holdout_sums(&mut self, first: u64, last: u64) -> Result<Vec<HoldoutSum>, StoreError> {
-        let sums = COLUMNS.map(|column| match column {
-            "agents" => "MAX(agents)".to_owned(),
-            column if column.ends_with("_sum") || column.ends_with("_squares") => format!("SUM({column})"),
-            column => format!("CAST(SUM({column}) AS BIGINT)"),
-        });
         let sql = format!(
             "SELECT withheld, {} FROM holdout_days WHERE day >= $1 AND day <= $2 GROUP BY withheld ORDER BY withheld",
-            sums.join(", ")
+            over_days()
         );
         self.database.query(&sql, &[first.into(), last.into()])?.iter().map(holdout_sum).collect()
     }
+
+    /// The same as far as it is told: of groups alone, whatever ranges are set against each other; `today` is not told
+    /// yet.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn told_holdout(
+        &mut self,
+        (first, last): (u64, u64),
+        today: u64,
+    ) -> Result<Vec<HoldoutSum>, StoreError> {
+        let sql = format!(
+            "{} SELECT withheld, {} FROM told GROUP BY withheld ORDER BY withheld",
+            groups::told("holdout_days", "withheld", "calls"),
+            over_days()
+        );
+        self.database.query(&sql, &groups::days(first, last, today))?.iter().map(holdout_sum).collect()
+    }
+}
+
+/// The columns summed over days.
+fn over_days() -> String {
+    let sums = COLUMNS.map(|column| match column {
+        "agents" => "MAX(agents)".to_owned(),
+        column if column.ends_with("_sum") || column.ends_with("_squares") => format!("SUM({column})"),
+        column => format!("CAST(SUM({column}) AS BIGINT)"),
+    });
+    sums.join(", ")
 }
 
 fn holdout_sum(row: &Row) -> Result<HoldoutSum, StoreError> {

@@ -29,8 +29,10 @@ mod database;
 mod error;
 mod export;
 mod feeder;
+mod groups;
 mod holdout;
 mod identities;
+mod invitations;
 mod notes;
 mod password;
 mod people;
@@ -59,13 +61,16 @@ pub use cues::{CueSum, KeptCue};
 pub use error::StoreError;
 pub use export::Table;
 pub use feeder::{Counters, Feed, Feeder};
+pub use groups::{FEWEST_AGENTS, SMALLEST_GROUP};
 pub use holdout::HoldoutSum;
 pub use identities::Identity;
+pub use invitations::{Invitation, Invited, PATH as SURVEY_PATH};
 pub use notes::{NewNote, Note, NoteKind, Noted, SelfNote};
 pub use password::Password;
 pub use people::Person;
 pub use query::{
-    Alert, Call, CallDetails, CallFilter, Cursor, Day, Grouping, Happened, NoCursor, Outcome, Point, REST,
+    Alert, Call, CallDetails, CallFilter, CallLength, Cursor, Day, Grouping, Happened, NoCursor, Outcome,
+    Point, REST,
 };
 pub use readers::Readers;
 pub use retention::{Erased, Erasure};

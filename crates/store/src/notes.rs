@@ -1,6 +1,7 @@
 //! Notes on a call: a supervisor's, for the call's agent, and an agent's own.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::added::{Added, NotAdded, is_text};
 use crate::database::Row;
@@ -8,7 +9,7 @@ use crate::error::StoreError;
 use crate::store::Store;
 
 /// What a note is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NoteKind {
     /// A moment to learn from.
@@ -35,7 +36,7 @@ impl NoteKind {
 }
 
 /// A note to be kept.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewNote {
     /// What it is about.
@@ -44,6 +45,7 @@ pub struct NewNote {
     #[serde(default)]
     pub at_ms: Option<u64>,
     /// 1 to 2,000 characters.
+    #[schema(min_length = 1, max_length = 2_000)]
     pub text: String,
 }
 
@@ -61,7 +63,7 @@ impl NewNote {
 }
 
 /// A note, as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Note {
     /// Its own id.
     pub id: String,
@@ -78,7 +80,7 @@ pub struct Note {
 }
 
 /// An agent's own note on a call, which is for nobody else.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SelfNote {
     /// When it was written, in milliseconds since 1970.
     pub posted: u64,

@@ -6,7 +6,9 @@ mod filter;
 
 pub use calls::{Alert, Call, CallDetails, Happened, Point};
 pub use days::{Day, Grouping, REST};
-pub use filter::{CallFilter, Cursor, NoCursor, Outcome};
+#[cfg(test)]
+pub(crate) use filter::LENGTH;
+pub use filter::{CallFilter, CallLength, Cursor, NoCursor, Outcome};
 
 /// The columns of a call, separated by commas.
 pub(crate) const fn columns() -> &'static str {

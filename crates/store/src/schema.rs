@@ -5,7 +5,7 @@ use crate::error::StoreError;
 
 /// What each version added, oldest first. A step is never changed once it was released: a store that has made it does
 /// not make it again.
-const STEPS: [&str; 8] = [
+pub(crate) const STEPS: [&str; 9] = [
     // Times are milliseconds since 1970, UTC; those named `…_ms` are lengths, and `at` counts from the call's INVITE.
     "CREATE TABLE sidetone_store (
          version BIGINT NOT NULL,
@@ -248,6 +248,24 @@ const STEPS: [&str; 8] = [
          surveys BIGINT NOT NULL, empathy_sum DOUBLE PRECISION NOT NULL, empathy_squares DOUBLE PRECISION NOT NULL,
          PRIMARY KEY (day, withheld)
      );",
+    // Links by which callers say how a call was.
+    "CREATE TABLE invitations (
+         -- SHA-256 of the link's secret, which is not kept.
+         digest TEXT PRIMARY KEY,
+         call TEXT NOT NULL REFERENCES calls (id) ON DELETE CASCADE,
+         expires BIGINT NOT NULL, answered BIGINT
+     );
+     CREATE INDEX invitations_by_call ON invitations (call);
+     CREATE INDEX invitations_by_end ON invitations (expires);
+     -- In seconds and their squares, for intervals: of the calls' lengths, and of their customers' speech and the part of it
+     -- that estimates stand for. 0 on days whose calls were gone before they could be summed.
+     ALTER TABLE days ADD COLUMN handled_squares DOUBLE PRECISION NOT NULL DEFAULT 0;
+     ALTER TABLE days ADD COLUMN speech_squares DOUBLE PRECISION NOT NULL DEFAULT 0;
+     ALTER TABLE days ADD COLUMN judged_squares DOUBLE PRECISION NOT NULL DEFAULT 0;
+     ALTER TABLE days ADD COLUMN speech_by_judged DOUBLE PRECISION NOT NULL DEFAULT 0;
+     INSERT INTO stale_days (day) SELECT DISTINCT day FROM days WHERE day IS NOT NULL ON CONFLICT (day) DO NOTHING;
+     -- Calls by the kind of their length: see `query::LENGTH`.
+     CREATE INDEX calls_by_length ON calls ((CASE WHEN ended - answered < 60000 THEN 1 WHEN ended - answered < 300000 THEN 2 WHEN ended - answered < 900000 THEN 3 WHEN ended - answered >= 900000 THEN 4 END), started, id);",
 ];
 
 /// The newest schema that this program knows.

@@ -87,6 +87,8 @@ fn sums(by: Grouping, is_followed: bool) -> String {
     let count = |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS BIGINT)");
     let sum = |value: &str| format!("CAST(COALESCE(SUM({value}), 0) AS BIGINT)");
     let real = |value: &str| format!("COALESCE(CAST(SUM({value}) AS DOUBLE PRECISION), 0.0)");
+    let seconds = |value: &str| format!("CAST(({value}) AS DOUBLE PRECISION) / 1000");
+    let product = |a: &str, b: &str| real(&format!("({}) * ({})", seconds(a), seconds(b)));
     let grouped = by.name();
     let label = match by {
         Grouping::Trunk => "trunk".to_owned(),
@@ -108,11 +110,12 @@ fn sums(by: Grouping, is_followed: bool) -> String {
         "INSERT INTO days (day, grouped, label, direction, calls, answered, handled_ms, agreed, opted_out, speech_ms,
              judged_ms, judged, upset, recovered, improved, declined, shifts, shift_sum, shift_squares, followed,
              repeated, settled, resolved, outcomes, escalated, surveys, agents, empathy_sum,
-             empathy_squares)
+             empathy_squares, handled_squares, speech_squares, judged_squares, speech_by_judged)
          SELECT $1, '{grouped}', {label}, direction, COUNT(*), {answered}, {handled}, {agreed}, {opted_out}, {speech},
              {judged_ms}, {judged}, {upset}, {recovered}, {improved}, {declined}, {shifts}, {shift_sum},
              {shift_squares}, {followed_calls}, {repeated}, {settled}, {resolved}, {outcomes}, {escalated}, {surveys},
-             COUNT(DISTINCT agent), {empathy_sum}, {empathy_squares}
+             COUNT(DISTINCT agent), {empathy_sum}, {empathy_squares}, {handled_squares}, {speech_squares},
+             {judged_squares}, {speech_by_judged}
          FROM (
              SELECT trunk, queue, agent, team, tier, direction, answered, ended, consent, speech_ms, judged_ms, alerts, calmed,
                  shift, COALESCE(outcomes.resolved, surveys.resolved) AS told, outcomes.escalated, surveys.empathy,
@@ -147,5 +150,9 @@ fn sums(by: Grouping, is_followed: bool) -> String {
         surveys = count("empathy IS NOT NULL"),
         empathy_sum = real("empathy"),
         empathy_squares = real("empathy * empathy"),
+        handled_squares = product("ended - answered", "ended - answered"),
+        speech_squares = product("speech_ms", "speech_ms"),
+        judged_squares = product("judged_ms", "judged_ms"),
+        speech_by_judged = product("speech_ms", "judged_ms"),
     )
 }

@@ -107,6 +107,17 @@ pub(crate) fn whole_call(call: &mut Narrator) -> Vec<Event> {
     ]
 }
 
+/// A call of this length, from its answer to its end, of which nothing was heard.
+pub(crate) fn unheard_call(call: &mut Narrator, length: Duration) -> Vec<Event> {
+    let waited = Duration::from_secs(5);
+    let ended = CallEnded { cause: Cause::Hangup, by: None, sip_status: None, summary: None, media: None };
+    vec![
+        call.tell(Duration::ZERO, CallStarted { analysed: false, signalling: None }),
+        call.tell(waited, CallAnswered { waited, signalling: None }),
+        call.tell(waited + length, ended),
+    ]
+}
+
 fn summary() -> Summary {
     let moment = |at, valence| Moment { at: Duration::from_secs(at), valence };
     Summary {

@@ -61,6 +61,9 @@ fn a_call_can_be_asked_about() {
         let days = store.days(0, u64::MAX).unwrap();
         let [day] = days.as_slice() else { panic!("{days:?}") };
         assert_eq!((day.day, day.calls, day.answered, day.handled_ms), (BEGAN / DAY_MS, 1, 1, 85_000));
+        // In seconds: 85 of the call, 40 of speech, 30 of it judged.
+        let squares = [day.handled_squares, day.speech_squares, day.judged_squares, day.speech_by_judged];
+        assert_eq!(squares, [7_225.0, 1_600.0, 900.0, 1_200.0]);
         assert_eq!((day.upset, day.recovered, day.improved, day.declined), (1, 1, 1, 0));
         assert_eq!((day.shifts, day.shift_sum), (1, 0.217));
     });

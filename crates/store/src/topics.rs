@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 use sidetone_call::Topic;
+use utoipa::ToSchema;
 
 use crate::database::{Database, Row, Value};
 use crate::error::StoreError;
+use crate::groups;
 use crate::query::REST;
 use crate::store::Store;
 
@@ -12,11 +14,11 @@ use crate::store::Store;
 const MOST_TEAMS: u32 = 50;
 
 /// The calls of one topic and team over some days.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TopicSum {
     /// The topic's name in events.
     pub topic: String,
-    /// The team's label; empty for calls without one, [`REST`] for those of the smallest teams.
+    /// The team's label; empty for calls without one, `(other)` for those of the smallest teams.
     pub team: String,
     /// Calls whose customer named it.
     pub calls: u64,
@@ -88,6 +90,26 @@ impl Store {
             sums.join(", ")
         );
         self.database.query(&sql, &[first.into(), last.into()])?.iter().map(topic_sum).collect()
+    }
+
+    /// The same as far as it is told: of groups alone, whatever ranges are set against each other. `today` is
+    /// not told yet. Sums over all teams are made of these: beside any other they would tell what a small team adds.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn told_topics(
+        &mut self,
+        (first, last): (u64, u64),
+        today: u64,
+    ) -> Result<Vec<TopicSum>, StoreError> {
+        let sums = ["calls", "upset", "recovered"].map(|column| format!("CAST(SUM({column}) AS BIGINT)"));
+        let sql = format!(
+            "{} SELECT topic, team, {}, CAST(MAX(agents_of_day) AS BIGINT) FROM told
+             GROUP BY topic, team ORDER BY 3 DESC, 1, 2",
+            groups::told("topic_days", "topic, team", "calls"),
+            sums.join(", ")
+        );
+        self.database.query(&sql, &groups::days(first, last, today))?.iter().map(topic_sum).collect()
     }
 
     /// Whether any call's customer has named anything: without words there is no topic to choose.

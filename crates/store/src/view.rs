@@ -18,8 +18,8 @@ use crate::store::Store;
 /// The store as the holder of a token may see it.
 #[derive(Debug)]
 pub struct View<'a> {
-    store: &'a mut Store,
-    token: &'a Token,
+    pub(crate) store: &'a mut Store,
+    pub(crate) token: &'a Token,
     scope: Scope,
 }
 

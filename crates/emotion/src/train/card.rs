@@ -1,6 +1,6 @@
 //! The model card that training writes beside the weights.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{collections::BTreeSet, fmt::Write as _, path::PathBuf};
 
 use super::{Processor, Report, Split, TrainOptions, command};
 use crate::{
@@ -169,12 +169,21 @@ pub(super) fn training(options: &TrainOptions, report: &Report) -> String {
     format!(
         "{} parameters, {start}{teacher}; seed {}{processor}; {kept}; at most {} clips of a corpus an epoch. Each is varied by speed, gain, line tilt, room, noise, babble, \
          music, codec, clipping and loss, and by formants, intonation, tempo, colour and noise floor of its \
-         features.\n\n```sh\n{}\n```",
+         features.\n\n```sh\n{}\n```{}",
         report.parameters,
         options.seed,
         options.most_clips,
-        command::line(options)
+        command::line(options),
+        before(options)
     )
+}
+
+/// How the model that training began with had been trained, as its card says: so that a card tells the whole way.
+fn before(options: &TrainOptions) -> String {
+    let card = |path: &PathBuf| std::fs::read_to_string(path.with_file_name("CARD.md")).ok();
+    let card = options.start.as_ref().and_then(card).unwrap_or_default();
+    training_said(&card)
+        .map_or_else(String::new, |said| format!("\n\n### The model that it was adapted from\n\n{said}"))
 }
 
 /// The figures on each corpus.
@@ -220,4 +229,25 @@ fn figures(card: &mut String, corpora: &[CorpusReport]) -> std::fmt::Result {
         )?;
     }
     writeln!(card, "\nDistress is anger, fear, sadness or disgust.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_tells_the_whole_way_to_its_weights() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = TrainOptions::new("a".into(), "b".into(), "c".into());
+        assert_eq!(before(&options), "");
+        options.start = Some(folder.path().join("model.safetensors"));
+        assert_eq!(before(&options), "", "a model without a card");
+        std::fs::write(
+            folder.path().join("CARD.md"),
+            "# first\n\n## Training\n\nFrom nothing.\n\n### The model that it was adapted from\n\nAnother.\n\n## Figures\n",
+        )
+        .unwrap();
+        let told = before(&options);
+        assert!(told.contains("From nothing.") && told.ends_with("Another."), "{told}");
+    }
 }

@@ -63,6 +63,10 @@ pub(super) fn line(options: &TrainOptions) -> String {
     }
     if options.teacher.is_some() {
         say("teacher", "FILE".into());
+        // What was said before may be another's word: see models/teacher/shares.py.
+        if options.teacher_cache.is_some() {
+            say("teacher-cache", "FILE".into());
+        }
     }
     for (flag, key) in [("augment", "augmentation"), ("network", "network")] {
         let changed = changes(now.get(key), before.get(key));

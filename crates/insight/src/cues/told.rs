@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::written::is_on_words;
 use crate::millis;
 
 /// A cue is shown to the agent.
@@ -69,6 +70,14 @@ impl CueShown {
             None => (&self.line, self.reason.as_deref(), &self.language),
         }
     }
+
+    /// The same without the conditions on what the customer said; `None` if it has none.
+    #[must_use]
+    pub fn without_words(&self) -> Option<Self> {
+        let (on_words, others): (Vec<Cause>, Vec<Cause>) =
+            self.because.iter().cloned().partition(Cause::is_on_words);
+        (!on_words.is_empty()).then(|| Self { because: others, ..self.clone() })
+    }
 }
 
 /// A condition that held when a cue was shown.
@@ -79,6 +88,13 @@ pub struct Cause {
     pub condition: String,
     /// The measure's value; `None` of a condition on a word.
     pub value: Option<f32>,
+}
+
+impl Cause {
+    fn is_on_words(&self) -> bool {
+        // What can't be read may be anything.
+        self.condition.parse().map_or(true, |condition| is_on_words(&condition))
+    }
 }
 
 /// A cue is no longer shown.
@@ -155,4 +171,29 @@ pub enum Answer {
     Acknowledged,
     /// It is taken away. That counts against nobody.
     Dismissed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_on_words_are_left_out_where_words_may_not_be_kept() {
+        let cause = |condition: &str| Cause { condition: condition.to_owned(), value: None };
+        let cue = |because: &[&str]| CueShown {
+            cue: "a".to_owned(),
+            number: 1,
+            line: "A".to_owned(),
+            reason: None,
+            language: "en".to_owned(),
+            others: BTreeMap::new(),
+            priority: 1,
+            expires: Duration::ZERO,
+            because: because.iter().map(|it| cause(it)).collect(),
+            compared: false,
+        };
+        let kept = cue(&["said = cancel, refund", "agent_pace > 190", "urgency > 70 %"]).without_words();
+        assert_eq!(kept.unwrap(), cue(&["agent_pace > 190"]));
+        assert_eq!(cue(&["agent_pace > 190"]).without_words(), None);
+    }
 }

@@ -28,7 +28,7 @@ pub struct Suggestion {
 }
 
 /// Whether a condition is on words.
-fn is_on_words(condition: &Condition) -> bool {
+pub(super) fn is_on_words(condition: &Condition) -> bool {
     match condition {
         Condition::Above(measure, _) | Condition::Below(measure, _) => {
             matches!(measure, Measure::Urgency | Measure::Satisfaction)

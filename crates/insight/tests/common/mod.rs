@@ -19,11 +19,11 @@ pub(crate) fn calm() -> Estimate {
 }
 
 pub(crate) fn angry() -> Estimate {
-    sample(-0.7, 0.7, 0.9, &[(Class::Anger, 0.85), (Class::Fear, 0.05)])
+    sample(-0.7, 0.7, 0.97, &[(Class::Anger, 0.85), (Class::Fear, 0.05)])
 }
 
 pub(crate) fn weeping() -> Estimate {
-    sample(-0.7, -0.2, 0.95, &[(Class::Sadness, 0.6), (Class::Fear, 0.25), (Class::Anger, 0.05)])
+    sample(-0.7, -0.2, 0.98, &[(Class::Sadness, 0.6), (Class::Fear, 0.25), (Class::Anger, 0.05)])
 }
 
 pub(crate) fn joyful() -> Estimate {

@@ -6,7 +6,8 @@ use sidetone_store::{CallDetails, NewNote, Note, NoteKind, Role, SelfNote};
 
 use crate::format::{clean, count, length, moment};
 use crate::layout::Shell;
-use crate::text::{Texts, fill};
+use crate::text::fill;
+use crate::vocabulary::note_kind;
 
 /// Most bytes of notes that are shown, the newest of them: with these a page stays under 100 KB.
 const MOST: usize = 8_000;
@@ -143,14 +144,6 @@ fn lines(text: &str) -> String {
     text.lines().map(all_of).collect::<Vec<_>>().join("\n")
 }
 
-fn kind(texts: &Texts, kind: NoteKind) -> &'static str {
-    match kind {
-        NoteKind::Coaching => texts.kind_coaching,
-        NoteKind::Empathy => texts.kind_empathy,
-        NoteKind::Note => texts.kind_note,
-    }
-}
-
 /// The notes, and the forms of those who may leave one.
 pub(super) fn notes(shell: &Shell<'_>, details: &CallDetails, own: &Own<'_>) -> Markup {
     let texts = shell.texts();
@@ -186,7 +179,7 @@ fn one(shell: &Shell<'_>, note: &Note) -> Markup {
     let texts = shell.texts();
     html! {
         @if let Some(at_ms) = note.at_ms { span.at { (length(at_ms)) } " " }
-        strong { (kind(texts, note.kind)) } " "
+        strong { (note_kind(texts, note.kind)) } " "
         span.soft { bdi { (clean(&note.by)) } ", " (moment(shell, note.posted)) }
         (written(&note.text))
     }
@@ -217,7 +210,7 @@ fn form(shell: &Shell<'_>, details: &CallDetails, own: &Own<'_>) -> Markup {
                 div {
                     label for="note-kind" { (texts.note_kind) }
                     select #note-kind name="kind" {
-                        @for it in NoteKind::ALL { option value=(it.name()) selected[it.name() == sent.kind] { (kind(texts, it)) } }
+                        @for it in NoteKind::ALL { option value=(it.name()) selected[it.name() == sent.kind] { (note_kind(texts, it)) } }
                     }
                 }
                 div {

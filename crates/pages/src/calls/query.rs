@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use sidetone_call::Topic;
-use sidetone_store::{CallFilter, Cursor, Outcome};
+use sidetone_store::{CallFilter, CallLength, Cursor, Outcome};
 
 use crate::civil::{DAY_MS, Date};
 
@@ -33,6 +33,8 @@ pub struct CallsQuery {
     pub topic: String,
     /// `upset`, `recovered`, `improved` or `declined`.
     pub outcome: String,
+    /// Minutes from the answer to the end: `0-1`, `1-5`, `5-15` or `15-`.
+    pub length: String,
     /// A hashed number on either side: 24 hexadecimal digits.
     pub number: String,
     /// The cursor that the part before ended at.
@@ -63,6 +65,8 @@ pub struct CallsForm {
     pub topic: String,
     /// See [`CallsQuery`].
     pub outcome: String,
+    /// See [`CallsQuery`].
+    pub length: String,
     /// A number in clear, to be hashed.
     pub number: String,
     /// The hashed number of the list before, which holds on while no other is entered.
@@ -121,6 +125,10 @@ impl CallsQuery {
             "declined" => Some(Outcome::Declined),
             _ => return Err(QueryFault::Choice),
         };
+        let length = CallLength::ALL.into_iter().find(|length| length.name() == self.length);
+        if !(self.length.is_empty() || length.is_some()) {
+            return Err(QueryFault::Choice);
+        }
         let topic = Topic::ALL.into_iter().find(|topic| topic.name() == self.topic);
         if !(self.topic.is_empty() || topic.is_some()) {
             return Err(QueryFault::Choice);
@@ -150,6 +158,7 @@ impl CallsQuery {
             number: some(&self.number),
             topic,
             outcome,
+            length,
             after,
             ..CallFilter::default()
         })
@@ -169,6 +178,7 @@ impl CallsQuery {
             ("direction", &self.direction),
             ("topic", &self.topic),
             ("outcome", &self.outcome),
+            ("length", &self.length),
             ("number", &self.number),
             ("after", &self.after),
         ])
@@ -204,6 +214,7 @@ impl CallsForm {
             direction: self.direction,
             topic: self.topic,
             outcome: self.outcome,
+            length: self.length,
             number,
             after: String::new(),
         })
@@ -265,6 +276,7 @@ mod tests {
         assert_eq!(query(|it| it.from = "yesterday".into()), QueryFault::Day);
         assert_eq!(query(|it| it.outcome = "angry".into()), QueryFault::Choice);
         assert_eq!(query(|it| it.topic = "weather".into()), QueryFault::Choice);
+        assert_eq!(query(|it| it.length = "long".into()), QueryFault::Choice);
         assert_eq!(query(|it| it.direction = "' OR 1=1".into()), QueryFault::Choice);
         assert_eq!(query(|it| it.number = "+49301234567".into()), QueryFault::Choice);
         assert_eq!(query(|it| it.after = "1-../x".into()), QueryFault::Cursor);

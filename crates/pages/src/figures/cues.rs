@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use sidetone_store::CueSum;
 
 use super::estimate::{SMALLEST_GROUP, Share};
+use super::label_shown;
 use super::share::share;
 use super::sums::FEWEST_AGENTS;
 use crate::format::{clean, count};
@@ -40,8 +41,17 @@ pub(super) fn by_rule(sums: &[CueSum]) -> Vec<CueSum> {
     rules
 }
 
-/// The table; nothing where no cue was shown.
-pub(super) fn table(shell: &Shell<'_>, cues: &[CueSum]) -> Markup {
+/// The cues of each team, or of one of them: those shown most first.
+pub(super) fn by_team(sums: &[CueSum], team: Option<&str>) -> Vec<CueSum> {
+    let chosen = |sum: &&CueSum| team.is_none_or(|team| sum.team == team);
+    let mut teams: Vec<CueSum> =
+        sums.iter().filter(chosen).filter(|sum| is_group_of_cues(sum)).cloned().collect();
+    teams.sort_by(|a, b| b.shown.cmp(&a.shown).then_with(|| (&a.cue, &a.team).cmp(&(&b.cue, &b.team))));
+    teams
+}
+
+/// The table, by team or over all of them; nothing where no cue was shown.
+pub(super) fn table(shell: &Shell<'_>, cues: &[CueSum], with_team: bool) -> Markup {
     let texts = shell.texts();
     html! {
         section {
@@ -54,6 +64,7 @@ pub(super) fn table(shell: &Shell<'_>, cues: &[CueSum]) -> Markup {
                         thead {
                             tr {
                                 th scope="col" { (texts.desk_cue) }
+                                @if with_team { th scope="col" { (texts.team) } }
                                 th.right scope="col" { (texts.cue_shown) }
                                 th.right scope="col" { (texts.cue_adopted) }
                                 th.right scope="col" { (texts.cue_recovered) }
@@ -63,6 +74,7 @@ pub(super) fn table(shell: &Shell<'_>, cues: &[CueSum]) -> Markup {
                             @for cue in cues.iter().take(MOST) {
                                 tr {
                                     th scope="row" { code { (clean(&cue.cue)) } }
+                                    @if with_team { td { bdi { (label_shown(texts, &cue.team)) } } }
                                     td.right { (count(texts, cue.shown)) }
                                     td.right { (share(texts, Share { cases: cue.adopted, of: cue.judged })) }
                                     td.right { (share(texts, Share { cases: cue.recovered, of: cue.upset })) }
@@ -71,7 +83,10 @@ pub(super) fn table(shell: &Shell<'_>, cues: &[CueSum]) -> Markup {
                         }
                     }
                 }
-                p.hint { (texts.cues_what) }
+                p.hint {
+                    (texts.cues_what)
+                    @if !with_team { " " (texts.cues_by_team) }
+                }
             }
         }
     }
@@ -106,5 +121,14 @@ mod tests {
         let told: Vec<(&str, u64)> = rules.iter().map(|rule| (rule.cue.as_str(), rule.shown)).collect();
         assert_eq!(told, [("slow-down", 80), ("sum-up", 12)]);
         assert!(!is_group_of_cues(&sums[0]) && is_group_of_cues(&sums[4]));
+        let sums = [sum("slow-down", "a", 40, 3), sum("slow-down", "b", 50, 2), sum("sum-up", "a", 60, 4)];
+        let rows = |team| {
+            let rows = by_team(&sums, team);
+            rows.into_iter().map(|row| (row.cue, row.team)).collect::<Vec<_>>()
+        };
+        let row = |cue: &str| (cue.to_owned(), "a".to_owned());
+        assert_eq!(rows(None), [row("sum-up"), row("slow-down")]);
+        assert_eq!(rows(Some("a")).len(), 2);
+        assert_eq!(rows(Some("b")), []);
     }
 }

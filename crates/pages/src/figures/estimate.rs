@@ -4,7 +4,7 @@
 //! upsets many, so the intervals are somewhat too narrow.
 
 /// Groups of fewer calls have no figure: it would say little, and might tell of one person.
-pub const SMALLEST_GROUP: u64 = 10;
+pub use sidetone_store::SMALLEST_GROUP;
 
 /// The standard normal deviate of a 95 % interval.
 const Z: f64 = 1.959_963_984_540_054;
@@ -18,6 +18,14 @@ pub struct Estimate {
     pub interval: Option<(f64, f64)>,
     /// Calls that it stands on.
     pub n: u64,
+}
+
+impl Estimate {
+    /// The same in another unit.
+    pub(crate) fn times(self, factor: f64) -> Self {
+        let interval = self.interval.map(|(low, high)| (low * factor, high * factor));
+        Self { value: self.value * factor, interval, ..self }
+    }
 }
 
 /// How a figure compares with the one before.
@@ -152,6 +160,50 @@ impl Sums {
     }
 }
 
+/// The sums that a ratio of two totals with its interval is made of, each over calls.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Ratio {
+    /// Calls.
+    pub(crate) n: u64,
+    pub(crate) part: f64,
+    pub(crate) whole: f64,
+    pub(crate) part_squares: f64,
+    pub(crate) whole_squares: f64,
+    /// The sum of both multiplied, call by call.
+    pub(crate) products: f64,
+}
+
+impl Ratio {
+    /// The ratio with its interval by linearisation (Cochran, Sampling Techniques, 6.4); `None` of a small group.
+    pub(crate) fn estimate(self) -> Option<Estimate> {
+        if self.n < SMALLEST_GROUP || self.whole <= 0.0 || !self.error().is_finite() {
+            return None;
+        }
+        let (value, half) = (self.value(), student(self.n - 1) * self.error());
+        let interval = ((value - half).max(0.0), (value + half).min(1.0));
+        Some(Estimate { value, interval: Some(interval), n: self.n })
+    }
+
+    fn value(self) -> f64 {
+        (self.part / self.whole).clamp(0.0, 1.0)
+    }
+
+    fn error(self) -> f64 {
+        let (n, value) = (self.n as f64, self.value());
+        let residual = self.part_squares - 2.0 * value * self.products + value * value * self.whole_squares;
+        (residual.max(0.0) * n / (n - 1.0)).sqrt() / self.whole
+    }
+
+    /// Whether this ratio differs from an earlier one.
+    pub(crate) fn change_from(self, before: Self) -> Option<Change> {
+        self.estimate()?;
+        before.estimate()?;
+        let value = self.value() - before.value();
+        let half = student(self.n.min(before.n) - 1) * self.error().hypot(before.error());
+        Some(Difference { value, interval: (value - half, value + half) }.change())
+    }
+}
+
 /// Student's two-sided 95 % point, by the expansion in 1 / degrees of freedom (Abramowitz and Stegun 26.7.5): right to
 /// three decimals from 9 degrees on, which is the fewest that come here.
 fn student(degrees: u64) -> f64 {
@@ -209,6 +261,28 @@ mod tests {
         close(estimate.value, 5.5);
         close(low, 3.334_1);
         close(high, 7.665_9);
+    }
+
+    #[test]
+    fn a_ratio_has_an_interval_by_its_calls() {
+        // Ten calls of 10 s of speech, of which five have 4 s judged and five 6 s: 0.5, and each call a mean by itself.
+        let ratio = Ratio {
+            n: 10,
+            part: 50.0,
+            whole: 100.0,
+            part_squares: 260.0,
+            whole_squares: 1_000.0,
+            products: 500.0,
+        };
+        let estimate = ratio.estimate().unwrap();
+        let mean = Sums { n: 10, sum: 5.0, squares: 2.6 }.estimate().unwrap();
+        let ((low, high), (mean_low, mean_high)) = (estimate.interval.unwrap(), mean.interval.unwrap());
+        close(estimate.value, 0.5);
+        close(low, mean_low);
+        close(high, mean_high);
+        assert_eq!(ratio.change_from(ratio), Some(Change::Unclear));
+        assert_eq!(Ratio { n: 9, ..ratio }.estimate(), None);
+        assert_eq!(Ratio { whole: 0.0, ..ratio }.estimate(), None);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Days summed up, and the figures that such sums give.
 
+use std::collections::BTreeMap;
+
 use sidetone_store::{Day, Grouping};
 
-use super::estimate::{Change, Estimate, SMALLEST_GROUP, Share, Sums};
+use super::estimate::{Change, Estimate, Ratio, SMALLEST_GROUP, Share, Sums};
 
 /// A figure of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,14 +53,43 @@ impl Measure {
     ];
 }
 
-/// Groups by label of fewer agents have no figure.
-pub(super) const FEWEST_AGENTS: u64 = 3;
+pub(super) use sidetone_store::FEWEST_AGENTS;
 
 /// Whether a day's sums are of a group, and not of one person.
-#[must_use]
-pub fn is_group(day: &Day) -> bool {
+fn is_group(day: &Day) -> bool {
     let personal = day.by != Grouping::Trunk && (1..FEWEST_AGENTS).contains(&day.agents);
     day.calls >= SMALLEST_GROUP && !personal
+}
+
+/// The days that a director is told of: groups of days that are over, and never what two answers differ by. A day that
+/// is not over grows call by call. Where all groups of a day but one are told, that one is the rest of the day's sum:
+/// then the smallest of the others is left out beside it, until what is left out together is a group.
+#[must_use]
+pub fn for_directors(days: Vec<Day>, today: u64) -> Vec<Day> {
+    let mut told: Vec<Day> = Vec::with_capacity(days.len());
+    let mut of_day: BTreeMap<(u64, String), Vec<Day>> = BTreeMap::new();
+    for day in days.into_iter().filter(|day| day.day < today) {
+        of_day.entry((day.day, day.direction.clone())).or_default().push(day);
+    }
+    for days in of_day.into_values() {
+        let (mut groups, mut rest): (Vec<Day>, Vec<Day>) = days.into_iter().partition(is_group);
+        groups.sort_by_key(|day| std::cmp::Reverse(day.calls));
+        while !rest.is_empty() && !are_group(&rest) {
+            let Some(smallest) = groups.pop() else { break };
+            rest.push(smallest);
+        }
+        told.append(&mut groups);
+    }
+    told.sort_by(|a, b| (a.day, &a.label, &a.direction).cmp(&(b.day, &b.label, &b.direction)));
+    told
+}
+
+/// Whether what is left out is a group by itself. Its agents are at least those of the row that has most.
+fn are_group(rest: &[Day]) -> bool {
+    let calls: u64 = rest.iter().map(|day| day.calls).sum();
+    let agents = rest.iter().map(|day| day.agents).max().unwrap_or_default();
+    let by_trunk = rest.iter().all(|day| day.by == Grouping::Trunk);
+    calls >= SMALLEST_GROUP && (by_trunk || !(1..FEWEST_AGENTS).contains(&agents))
 }
 
 /// Sums over days.
@@ -67,10 +98,16 @@ pub(crate) struct Total {
     pub(crate) calls: u64,
     answered: u64,
     handled_ms: u64,
+    handled_squares: f64,
     agreed: u64,
     opted_out: u64,
     speech_ms: u64,
     judged_ms: u64,
+    speech_squares: f64,
+    judged_squares: f64,
+    speech_by_judged: f64,
+    /// Days have calls whose spread was not kept: their figures have no interval.
+    unspread: bool,
     judged: u64,
     upset: u64,
     recovered: u64,
@@ -122,6 +159,32 @@ impl Total {
         self.agents = self.agents.max(day.agents);
         self.shift.sum += day.shift_sum;
         self.shift.squares += day.shift_squares;
+        self.handled_squares += day.handled_squares;
+        self.speech_squares += day.speech_squares;
+        self.judged_squares += day.judged_squares;
+        self.speech_by_judged += day.speech_by_judged;
+        self.unspread |= day.handled_ms > 0 && day.handled_squares <= 0.0;
+        self.unspread |= day.judged_ms > 0 && day.judged_squares <= 0.0;
+    }
+
+    /// Lengths of calls, in seconds; none where their spread is not known.
+    fn handled(&self) -> Option<Sums> {
+        let sum = self.handled_ms as f64 / 1e3;
+        let known = Sums { n: self.answered, sum, squares: self.handled_squares };
+        (!self.unspread).then_some(known)
+    }
+
+    /// Of speech, the share that was judged.
+    fn coverage(&self) -> Option<Ratio> {
+        let ratio = Ratio {
+            n: self.judged,
+            part: self.judged_ms as f64 / 1e3,
+            whole: self.speech_ms as f64 / 1e3,
+            part_squares: self.judged_squares,
+            whole_squares: self.speech_squares,
+            products: self.speech_by_judged,
+        };
+        (!self.unspread).then_some(ratio)
     }
 
     fn share(&self, measure: Measure) -> Option<Share> {
@@ -161,9 +224,15 @@ impl Total {
         match measure {
             Measure::Shift => self.shift.estimate(),
             Measure::Empathy => self.empathy.estimate(),
-            // The store keeps no squares of these two, so there is no interval.
-            Measure::Handling => ratio(self.handled_ms, self.answered, self.answered),
-            Measure::Coverage => ratio(self.judged_ms.min(self.speech_ms), self.speech_ms, self.judged),
+            // Without squares there is no interval.
+            Measure::Handling => match self.handled() {
+                Some(handled) => handled.estimate().map(|it| it.times(1e3)),
+                None => ratio(self.handled_ms, self.answered, self.answered),
+            },
+            Measure::Coverage => match self.coverage() {
+                Some(coverage) => coverage.estimate(),
+                None => ratio(self.judged_ms.min(self.speech_ms), self.speech_ms, self.judged),
+            },
             _ => self.share(measure)?.estimate(),
         }
     }
@@ -179,7 +248,11 @@ impl Total {
         if measure == Measure::Empathy {
             return self.empathy.change_from(before.empathy);
         }
-        self.share(measure)?.change_from(before.share(measure)?)
+        match measure {
+            Measure::Handling => self.handled()?.change_from(before.handled()?),
+            Measure::Coverage => self.coverage()?.change_from(before.coverage()?),
+            _ => self.share(measure)?.change_from(before.share(measure)?),
+        }
     }
 }
 
@@ -197,6 +270,10 @@ pub(crate) fn day(day: u64, trunk: &str, calls: u64) -> Day {
         calls,
         answered: calls * 9 / 10,
         handled_ms: calls * 9 / 10 * 240_000,
+        handled_squares: (calls * 9 / 10) as f64 * 60_000.0,
+        speech_squares: calls as f64 * 9_000.0,
+        judged_squares: calls as f64 * 5_500.0,
+        speech_by_judged: calls as f64 * 6_900.0,
         agreed: calls * 8 / 10,
         opted_out: calls / 50,
         speech_ms: calls * 90_000,
@@ -237,7 +314,16 @@ mod tests {
         assert_eq!(value(Measure::Recovery), Share { cases: 24, of: 40 }.estimate().unwrap());
         assert_eq!(value(Measure::Upset).n, 280);
         assert!((value(Measure::Coverage).value - 7.0 / 9.0).abs() < 1e-9);
-        assert_eq!(value(Measure::Coverage).interval, None);
+        for measure in Measure::ALL {
+            let (low, high) = value(measure).interval.unwrap();
+            assert!(low < value(measure).value && value(measure).value < high, "{measure:?}");
+        }
+        // Days of before such sums were kept have the figure, and no interval that would be too narrow.
+        let old = Day { handled_squares: 0.0, ..day(3, "a", 100) };
+        let total = Total::of(&[day(1, "a", 100), old]);
+        let handling = total.estimate(Measure::Handling).unwrap();
+        assert_eq!((handling.value, handling.interval), (240_000.0, None));
+        assert_eq!(total.change_from(&total, Measure::Handling), None);
     }
 
     #[test]
@@ -259,6 +345,30 @@ mod tests {
         assert!(is_group(&of(Grouping::Team, 3)) && is_group(&of(Grouping::Trunk, 1)));
         assert!(is_group(&of(Grouping::Team, 0)), "calls that name no agent");
         assert!(!is_group(&day(1, "a", 9)));
+    }
+
+    #[test]
+    fn a_director_is_told_of_groups_of_days_that_are_over_and_of_nothing_by_difference() {
+        let of = |number, label: &str, calls, agents| Day {
+            by: Grouping::Team,
+            agents,
+            ..day(number, label, calls)
+        };
+        let told = |days: Vec<Day>| -> Vec<(u64, String)> {
+            for_directors(days, 9).into_iter().map(|day| (day.day, day.label)).collect()
+        };
+        let named = |day: u64, label: &str| (day, label.to_owned());
+        // Today grows call by call.
+        assert_eq!(told(vec![of(8, "north", 40, 5), of(9, "north", 40, 5)]), [named(8, "north")]);
+        // One team of two agents would be the rest of the day: the smaller of the others goes with it.
+        let days = vec![of(1, "north", 40, 5), of(1, "south", 30, 4), of(1, "pair", 20, 2)];
+        assert_eq!(told(days), [named(1, "north")]);
+        // Nine calls and nine calls are a group together, if their agents are.
+        let days = vec![of(1, "north", 40, 5), of(1, "a", 9, 4), of(1, "b", 9, 3)];
+        assert_eq!(told(days), [named(1, "north")]);
+        // Nobody is left to hide behind.
+        assert_eq!(told(vec![of(1, "north", 40, 5), of(1, "one", 3, 1)]), []);
+        assert_eq!(told(vec![of(1, "north", 40, 5), of(1, "south", 30, 4)]).len(), 2);
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub(super) mod coaching;
 pub(super) mod compliance;
 pub(super) mod operations;
 pub(super) mod phone;
+pub(super) mod survey;
 
 use super::declared::Texts;
 
@@ -144,6 +145,10 @@ pub(super) static TEXTS: Texts = Texts {
     clear: "Alle zeigen",
     when: "Wann",
     length: "Dauer",
+    length_under_one: "unter einer Minute",
+    length_to_five: "1 bis 5 Minuten",
+    length_to_fifteen: "5 bis 15 Minuten",
+    length_from_fifteen: "15 Minuten und mehr",
     mood_over_call: "Vom Anfang zum Ende",
     alerts: "Hinweise",
     share_judged: "Ausgewertet",
@@ -274,6 +279,8 @@ pub(super) static TEXTS: Texts = Texts {
     days_are_utc: "Tage in UTC.",
     no_figures: "Kein Gespräch an diesen Tagen",
     no_figures_how: "Wählen Sie andere Tage. Die Summen eines Tages stehen hier kurz nach dem Ende seiner Gespräche.",
+    calls_behind: "Die Gespräche zu diesen Kennzahlen",
+    cues_by_team: "Nach Team: oben nach Team gruppieren.",
     as_csv: "Diese Kennzahlen als CSV",
     interval: "95\u{a0}%: {} bis {}",
     too_few: "Weniger als {} Gespräche: keine Kennzahl.",
@@ -304,7 +311,7 @@ pub(super) static TEXTS: Texts = Texts {
     kpi_answered_def: "Anteil der angenommenen an allen Gesprächen.",
     kpi_handling: "Gesprächsdauer",
     kpi_handling_def: "Von der Annahme bis zum Ende samt Haltezeiten, als Mittel über die angenommenen Gespräche, ohne \
-                       Nacharbeit. Die Streuung wird nicht aufbewahrt, daher kein Intervall.",
+                       Nacharbeit.",
     kpi_consent: "Einwilligung",
     kpi_consent_def: "Anteil aller Gespräche, in denen der Kunde am Ende ausgewertet werden durfte.",
     kpi_optout: "Widersprüche",

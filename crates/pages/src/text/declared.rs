@@ -36,7 +36,8 @@ texts! {
     group_rest, more_up_one, more_up_many, spark, spark_legend, wall_empty, wall_empty_how, wall_empty_demo,
     wall_empty_check, open_call, ringing, on_hold, not_listened, nothing_heard, trunk, lasting,
     customer_seems, lately, call_state, calls_below, direction, outcome, outcome_upset, outcome_recovered,
-    outcome_improved, outcome_declined, number, number_hint, with_number, clear, when, length, mood_over_call,
+    outcome_improved, outcome_declined, number, number_hint, with_number, clear, when, length, length_under_one, length_to_five, length_to_fifteen,
+    length_from_fifteen, mood_over_call,
     alerts, share_judged, pages, newest, older, none_found, none_found_how, no_calls, no_calls_how, still_up,
     unanswered, erased_short, not_yet, not_judged, shift_up, shift_down, shift_even, calmed, not_calmed,
     alert_is_up, no_alert, fault_day, fault_order, fault_choice, fault_number, fault_cursor, call, call_of,
@@ -51,7 +52,7 @@ texts! {
     ev_announcement_failed, heard_last, heard_topics, by_words, topic_cancel, topic_refund, topic_complaint, topic_legal, topic_supervisor,
     topic_repeat_contact, topic_urgent, topic_bereavement, topic_hardship, topic_thanks, ev_alert_rose, ev_alert_calmed, ev_media_lost, ev_media_back, ev_secured, ev_ended, technical,
     call_id, node, caller, callee, hashed, sip_of, media_of, figures_below, last_days, days_are_utc, no_figures, no_figures_how,
-    as_csv, interval, too_few, no_before, change_higher, change_lower, change_unclear, change_untested,
+    as_csv, calls_behind, cues_by_team, interval, too_few, no_before, change_higher, change_lower, change_unclear, change_untested,
     topics, topics_what, by_trunk, by_day, by_week, by_queue, by_team, by_tier, queue, team, tier, no_label, rest_of_labels,
     grouped_by, few_agents,
     small_groups, more_labels, chart_said, chart_says, caution_figures, kpi_shift,
@@ -96,6 +97,7 @@ texts! {
     policy_page, remarks, kept, erasures, owed_files, owed_spool, beyond, owed_are, listed, no_list,
     requests, no_request, request_done, by_day, no_day, day, whole, agreed, objected, neither, small_days,
     accesses, no_access, no_more, person, action, subject, accesses_are, call_read, calls_of_number,
+    calls_of_agent, call_refused, note_posted, outcome_posted, survey_posted, survey_invited,
     not_analysed, no_receipts, receipts_for_ever, no_do_not_analyse, no_agent_numbers, no_country, no_tones,
     given_upstream, announce_elsewhere, late_opt_in, no_salt, no_contact,
 }
@@ -126,4 +128,11 @@ texts! {
     connecting, asking, calling, ringing, talking, muted, ended, pressed, packets_both, by_wss,
     by_ws, no_microphone, refused_microphone, busy_microphone, unsafe_page, no_answer, busy,
     refused, insecure, no_media, unreachable, lost, failed,
+}
+
+texts! {
+    /// What callers are asked by a link.
+    SurveyTexts:
+    title, below, empathy, least, most, resolved, yes, no, comment, comment_hint, send, thanks, thanks_how,
+    answered, answered_how, gone, gone_how, empty, kept,
 }

@@ -4,6 +4,7 @@ pub(super) mod coaching;
 pub(super) mod compliance;
 pub(super) mod operations;
 pub(super) mod phone;
+pub(super) mod survey;
 
 use super::declared::Texts;
 
@@ -143,6 +144,10 @@ pub(super) static TEXTS: Texts = Texts {
     clear: "Show all",
     when: "When",
     length: "Length",
+    length_under_one: "under a minute",
+    length_to_five: "1 to 5 minutes",
+    length_to_fifteen: "5 to 15 minutes",
+    length_from_fifteen: "15 minutes and more",
     mood_over_call: "From start to end",
     alerts: "Alerts",
     share_judged: "Speech judged",
@@ -271,6 +276,8 @@ pub(super) static TEXTS: Texts = Texts {
     days_are_utc: "Days are UTC.",
     no_figures: "No call in these days",
     no_figures_how: "Choose other days. The sums of a day stand here a moment after its calls have ended.",
+    calls_behind: "The calls behind these figures",
+    cues_by_team: "By team: choose to group by team.",
     as_csv: "These figures as CSV",
     interval: "95%: {} to {}",
     too_few: "Fewer than {} calls: no figure.",
@@ -301,7 +308,7 @@ pub(super) static TEXTS: Texts = Texts {
     kpi_answered_def: "Of all calls, the share that was answered.",
     kpi_handling: "Handle time",
     kpi_handling_def: "From answer to end, holds included, as a mean over the answered calls. Work after the call is not \
-                       in it. The store keeps no spread, so there is no interval.",
+                       in it.",
     kpi_consent: "Consent",
     kpi_consent_def: "Of all calls, the share in which the customer might be listened to at the end.",
     kpi_optout: "Objections",

@@ -106,6 +106,10 @@ fn no_page_of_a_busy_day_has_a_barrier() {
     sit(&mut seat, &demo.director);
     found.at(&mut seat, "/figures");
     found.none();
+    for address in ["/figures?lang=en", "/figures?by=team&lang=de"] {
+        seat.open(address);
+        assert_eq!(seat.chromium.sheets(), 1, "{address} is a report of one page");
+    }
     // Stopped in mid-call it would say that the call was not heard to its end.
     demo.call_over();
     demo.stop();

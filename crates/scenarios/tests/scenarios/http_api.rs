@@ -221,6 +221,14 @@ fn every_path_answers_as_it_is_documented() {
         check(&path, method, &to, &writer[..1], good, 415);
         check(&path, method, &format!("/api/v1/calls/%FF/{part}"), writer, good, 400);
     }
+    {
+        let (path, to) = ("/api/v1/calls/{id}/survey/link", "/api/v1/calls/nobody/survey/link");
+        check(path, "POST", to, &[], "", 401);
+        check(path, "POST", to, &supervisors, "", 403);
+        check(path, "POST", to, &crm, "", 404);
+        check(path, "POST", "/api/v1/calls/%FF/survey/link", &crm, "", 400);
+        check(path, "GET", to, &crm, "", 405);
+    }
     for (part, reader) in [("notes", &supervisors), ("self-note", &agent)] {
         let (path, to) = (format!("/api/v1/calls/{{id}}/{part}"), format!("/api/v1/calls/nobody/{part}"));
         check(&path, "GET", &to, reader, "", 404);

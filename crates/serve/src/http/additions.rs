@@ -8,39 +8,40 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use sidetone_events::Timestamp;
 use sidetone_store::{
-    Added, CallOutcome, NewNote, NotAdded, Note, Noted, Role, SelfNote, StoreError, Survey, Token, View,
+    Added, CallOutcome, Invitation, NewNote, NotAdded, Note, Noted, Role, SelfNote, StoreError, Survey,
+    Token, View,
 };
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use super::answers::{self, NotTaken, OfStore, Tagged, Told};
 use super::etag::tagged;
 use super::history::{allowed, private};
 use super::kept::{Kept, unavailable};
 use super::limits::{Limits, of_api};
-use super::problem::detailed;
-use super::route::Route;
+use super::problem::{Detail, detailed};
 
 /// Most bytes of a request: a text of 2,000 characters, each written as two escapes, and some names.
 const LONGEST: usize = 32 * 1024;
 const NO_CALL: &str = "there is no such call, or it was too old to keep";
 
 /// The paths.
-pub(super) fn routes() -> [Route<Kept>; 4] {
-    [
-        ("/api/v1/calls/{id}/outcome", post(outcome)),
-        ("/api/v1/calls/{id}/survey", post(survey)),
-        ("/api/v1/calls/{id}/notes", get(notes).post(note)),
-        ("/api/v1/calls/{id}/self-note", get(self_note).put(write_self_note)),
-    ]
+pub(super) fn paths() -> OpenApiRouter<Kept> {
+    OpenApiRouter::new()
+        .routes(routes!(outcome))
+        .routes(routes!(survey))
+        .routes(routes!(survey_link))
+        .routes(routes!(notes, note))
+        .routes(routes!(self_note, write_self_note))
 }
 
 pub(super) fn router(kept: Kept, limits: Arc<Limits>) -> Router {
-    routes()
-        .into_iter()
-        .fold(Router::new(), |router, (path, route)| router.route(path, route))
+    Router::from(paths())
         .layer(DefaultBodyLimit::max(LONGEST))
         .route_layer(from_fn(tagged))
         .route_layer(from_fn_with_state(limits, of_api))
@@ -105,6 +106,22 @@ fn added(added: Added) -> Response {
     }
 }
 
+/// Tell what became of the caller's matter
+///
+/// For integrations: a CRM, a ticket system. An outcome takes the place of an earlier one. Members that are left out or
+/// null are not known; at least one is.
+#[utoipa::path(
+    post,
+    path = "/api/v1/calls/{id}/outcome",
+    operation_id = "addOutcome",
+    params(("id" = String, Path, description = "Sidetone's id of the call, or its SIP Call-ID, percent-encoded.")),
+    request_body = CallOutcome,
+    security(("storeToken" = [])),
+    responses(
+        (status = 204, description = "It is kept."),
+        answers::Added, NotTaken, OfStore,
+    ),
+)]
 async fn outcome(
     State(kept): State<Kept>,
     headers: HeaderMap,
@@ -120,6 +137,22 @@ async fn outcome(
     .await
 }
 
+/// Tell what the caller has said of the call afterwards
+///
+/// For integrations. A survey takes the place of an earlier one. Members that are left out or null were not answered;
+/// at least one was.
+#[utoipa::path(
+    post,
+    path = "/api/v1/calls/{id}/survey",
+    operation_id = "addSurvey",
+    params(("id" = String, Path, description = "Sidetone's id of the call, or its SIP Call-ID, percent-encoded.")),
+    request_body = Survey,
+    security(("storeToken" = [])),
+    responses(
+        (status = 204, description = "It is kept."),
+        answers::Added, NotTaken, OfStore,
+    ),
+)]
 async fn survey(
     State(kept): State<Kept>,
     headers: HeaderMap,
@@ -135,11 +168,59 @@ async fn survey(
     .await
 }
 
-#[derive(Debug, Serialize)]
+/// Make a link by which the caller answers
+///
+/// For integrations, which send it by SMS or mail. It leads to a page of three questions in the caller's language,
+/// holds for seven days and for one answer, and needs no sign-in: whoever has it is the caller.
+#[utoipa::path(
+    post,
+    path = "/api/v1/calls/{id}/survey/link",
+    operation_id = "makeSurveyLink",
+    params(("id" = String, Path, description = "Sidetone's id of the call, or its SIP Call-ID, percent-encoded.")),
+    security(("storeToken" = [])),
+    responses(
+        (status = 201, description = "It is made.", body = Invitation),
+        answers::Added, Told, OfStore,
+    ),
+)]
+async fn survey_link(State(kept): State<Kept>, headers: HeaderMap, id: Id) -> Result<Response, Response> {
+    let (token, id) = asked(&kept, &headers, id, Role::adds_outcomes).await?;
+    Ok(match kept.ask(move |store| store.seen_by(&token).invite(&id, Timestamp::now())).await {
+        Err(error) => unavailable(&error),
+        Ok(Err(not)) => added(not),
+        Ok(Ok(link)) => (StatusCode::CREATED, private(Json(link))).into_response(),
+    })
+}
+
+/// Notes of a call.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NoteList)]
 struct Notes {
+    /// The oldest first.
     notes: Vec<Note>,
 }
 
+/// The supervisors' notes on a call
+///
+/// For supervisors, integrations, and the call's agent. Each answer is noted in the log of accesses.
+#[utoipa::path(
+    get,
+    path = "/api/v1/calls/{id}/notes",
+    operation_id = "notes",
+    params(
+        ("id" = String, Path, description = "Sidetone's id of the call."),
+        ("If-None-Match" = Option<String>, Header,
+            description = "An ETag of an earlier answer: 304 if the answer would be the same."),
+    ),
+    security(("storeToken" = [])),
+    responses(
+        (status = 200, description = "The notes.", body = Notes,
+            headers(("ETag" = String, description = "Names the content, weakly."))),
+        (status = 404, description = "There is no such call for this token, or it was too old to keep.", body = Detail,
+            content_type = "application/problem+json"),
+        Told, Tagged, OfStore,
+    ),
+)]
 async fn notes(State(kept): State<Kept>, headers: HeaderMap, id: Id) -> Result<Response, Response> {
     let (token, id) = asked(&kept, &headers, id, Role::sees_calls).await?;
     Ok(match kept.ask(move |store| store.seen_by(&token).notes(&id, Timestamp::now())).await {
@@ -149,6 +230,21 @@ async fn notes(State(kept): State<Kept>, headers: HeaderMap, id: Id) -> Result<R
     })
 }
 
+/// Leave a note for the call's agent
+///
+/// For supervisors. A moment to learn from and a moment of empathy need their time in the call.
+#[utoipa::path(
+    post,
+    path = "/api/v1/calls/{id}/notes",
+    operation_id = "addNote",
+    params(("id" = String, Path, description = "Sidetone's id of the call, or its SIP Call-ID, percent-encoded.")),
+    request_body = NewNote,
+    security(("storeToken" = [])),
+    responses(
+        (status = 201, description = "It is kept.", body = Note),
+        answers::Added, NotTaken, OfStore,
+    ),
+)]
 async fn note(
     State(kept): State<Kept>,
     headers: HeaderMap,
@@ -166,11 +262,35 @@ async fn note(
     })
 }
 
-#[derive(Debug, Serialize)]
+/// An agent's own note.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OwnNote)]
 struct Own {
+    /// null if there is none.
     note: Option<SelfNote>,
 }
 
+/// An agent's own note on a call
+///
+/// For the call's agent alone: no other role can read it, here or elsewhere.
+#[utoipa::path(
+    get,
+    path = "/api/v1/calls/{id}/self-note",
+    operation_id = "selfNote",
+    params(
+        ("id" = String, Path, description = "Sidetone's id of the call."),
+        ("If-None-Match" = Option<String>, Header,
+            description = "An ETag of an earlier answer: 304 if the answer would be the same."),
+    ),
+    security(("storeToken" = [])),
+    responses(
+        (status = 200, description = "The note.", body = Own,
+            headers(("ETag" = String, description = "Names the content, weakly."))),
+        (status = 404, description = "There is no such call for this token, or it was too old to keep.", body = Detail,
+            content_type = "application/problem+json"),
+        Told, Tagged, OfStore,
+    ),
+)]
 async fn self_note(State(kept): State<Kept>, headers: HeaderMap, id: Id) -> Result<Response, Response> {
     let (token, id) = asked(&kept, &headers, id, |role| role == Role::Agent).await?;
     Ok(match kept.ask(move |store| store.seen_by(&token).self_note(&id, Timestamp::now())).await {
@@ -180,13 +300,31 @@ async fn self_note(State(kept): State<Kept>, headers: HeaderMap, id: Id) -> Resu
     })
 }
 
-/// An agent's own note.
-#[derive(Debug, Deserialize)]
+/// An agent's own note, to be kept.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WrittenNote)]
 pub(super) struct Written {
+    /// 1 to 2,000 characters.
+    #[schema(min_length = 1, max_length = 2_000)]
     text: String,
 }
 
+/// Note something for oneself
+///
+/// For the call's agent. It takes the place of an earlier one.
+#[utoipa::path(
+    put,
+    path = "/api/v1/calls/{id}/self-note",
+    operation_id = "writeSelfNote",
+    params(("id" = String, Path, description = "Sidetone's id of the call.")),
+    request_body = Written,
+    security(("storeToken" = [])),
+    responses(
+        (status = 204, description = "It is kept."),
+        answers::Added, NotTaken, OfStore,
+    ),
+)]
 async fn write_self_note(
     State(kept): State<Kept>,
     headers: HeaderMap,

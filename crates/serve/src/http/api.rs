@@ -7,14 +7,16 @@ use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
 use axum::{Json, Router};
 use serde::Deserialize;
 use sidetone_consent::{Source, Telling};
 use sidetone_events::Revealed;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::problem::problem;
-use super::route::Route;
+use super::answers;
+use super::problem::{Problem, problem};
 use crate::control::Toward;
 use sidetone_book::{Calls, NotOne, NotTaken};
 
@@ -22,14 +24,13 @@ use sidetone_book::{Calls, NotOne, NotTaken};
 const LONGEST: usize = 16 * 1024;
 
 /// The API's paths.
-pub(super) fn routes() -> [Route<Arc<Calls>>; 2] {
-    [("/api/calls/{id}/tell", post(tell)), ("/api/calls/{id}/announce", post(announce))]
+pub(super) fn paths() -> OpenApiRouter<Arc<Calls>> {
+    OpenApiRouter::new().routes(routes!(tell)).routes(routes!(announce))
 }
 
 /// The routes, behind the token.
 pub(super) fn router(token: Revealed, calls: Arc<Calls>) -> Router {
-    let router = routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
-    router
+    Router::from(paths())
         .layer(DefaultBodyLimit::max(LONGEST))
         .route_layer(from_fn_with_state(Arc::new(token), authorised))
         .with_state(calls)
@@ -61,13 +62,36 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// One statement: `{"name": "consent", "value": "refused"}`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Tell {
+    /// consent, analysis, queue, agent, team, call-type, tier, language, party or customer.
     name: String,
+    /// consent: announced, granted, refused. analysis: start, stop. party: human, bot. customer: yes, no. language: a
+    /// tag of RFC 5646. The others: text.
     value: String,
 }
 
+/// Tell Sidetone something of a call
+///
+/// As a PBX does (docs/PBX.md, "What the PBX may tell").
+#[utoipa::path(
+    post,
+    path = "/api/calls/{id}/tell",
+    operation_id = "tell",
+    params(("id" = String, Path, description = "Sidetone's id of the call, or its SIP Call-ID, percent-encoded.")),
+    request_body(content = Tell, description = "At most 16 KiB.", example = json!({ "name": "consent", "value": "refused" })),
+    security(("apiToken" = [])),
+    responses(
+        (status = 204, description = "Taken."),
+        (status = 404, description = "No such call is up; or no `http.token` is set, and nothing can be changed by HTTP.",
+            body = Problem),
+        (status = 409, body = Problem, description = "More than one call has that SIP Call-ID; the error lists Sidetone's \
+            own ids of those calls. Or it would allow what the customer has refused for good, or what is over: nothing \
+            follows from it."),
+        answers::Api,
+    ),
+)]
 async fn tell(State(calls): State<Arc<Calls>>, Path(id): Path<String>, Json(tell): Json<Tell>) -> Response {
     match Telling::parse(&tell.name, &tell.value) {
         Err(unknown) => problem(StatusCode::BAD_REQUEST, unknown.to_string()),
@@ -82,15 +106,39 @@ async fn tell(State(calls): State<Arc<Calls>>, Path(id): Path<String>, Json(tell
     }
 }
 
-#[derive(Debug, Deserialize)]
+/// What is announced, and to whom.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Announce {
+    /// Which announcement.
     name: String,
+    /// A tag of RFC 5646; else the configured language.
     language: Option<String>,
+    /// Who hears it: the customer, unless another is named.
     #[serde(default)]
     to: Toward,
 }
 
+/// Play an announcement into a call
+///
+/// One of those that come with Sidetone, or of `[announcement.files]`.
+#[utoipa::path(
+    post,
+    path = "/api/calls/{id}/announce",
+    operation_id = "announce",
+    params(("id" = String, Path, description = "Sidetone's id of the call, or its SIP Call-ID, percent-encoded.")),
+    request_body(content = Announce, description = "At most 16 KiB.",
+        example = json!({ "name": "notice", "language": "de", "to": "both" })),
+    security(("apiToken" = [])),
+    responses(
+        (status = 202, description = "It begins in a moment; the event `announcement` tells how it goes on."),
+        (status = 404, description = "No such call is up; or no `http.token` is set, and nothing can be changed by HTTP.",
+            body = Problem),
+        (status = 409, body = Problem,
+            description = "It can't be played: no such announcement, one that plays already, a call that isn't answered."),
+        answers::Api,
+    ),
+)]
 async fn announce(
     State(calls): State<Arc<Calls>>,
     Path(id): Path<String>,

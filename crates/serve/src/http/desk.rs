@@ -11,7 +11,6 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
@@ -21,18 +20,23 @@ use sidetone_events::Timestamp;
 use sidetone_insight::cues::{Answer, CueSet};
 use sidetone_pages::{DeskCall, DeskCue, DeskCustomer};
 use sidetone_store::Role;
-use tokio::time::sleep;
+use sidetone_watch::Alarm;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use super::answers::{NotTaken, OfStore};
+use super::board::{self, Board, weight};
 use super::history::{allowed, private};
 use super::kept::{Kept, Shown, authorization};
 use super::limits::{Limits, of_api};
-use super::problem::detailed;
-use super::reader::Reader;
-use super::route::Route;
+use super::problem::{Detail, detailed};
+use super::reader::{CHECKED_EVERY, Reader};
+use super::shapes::CueAnswer;
 use crate::Snapshot;
 
-/// How often the calls are looked at for a desk that is open.
-const LOOKED_AT: Duration = Duration::from_millis(200);
 /// A comment after such a silence, so that nobody on the way closes the stream.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Most bytes of an answer.
@@ -43,6 +47,7 @@ const LONGEST: usize = 4 * 1024;
 pub struct Desks {
     list: Snapshot<Vec<CallView>>,
     calls: Arc<Calls>,
+    board: Arc<Board>,
 }
 
 /// Why an answer to a cue is not taken.
@@ -55,10 +60,11 @@ pub(super) enum Refused {
 }
 
 impl Desks {
-    /// Desks of these calls.
+    /// Desks of these calls. The task that looks at them for open desks is watched by the alarm.
     #[must_use]
-    pub fn new(list: Snapshot<Vec<CallView>>, calls: Arc<Calls>) -> Self {
-        Self { list, calls }
+    pub fn new(list: Snapshot<Vec<CallView>>, calls: Arc<Calls>, alarm: &Alarm) -> Self {
+        let board = Board::start(list.clone(), desk_call, alarm);
+        Self { list, calls, board }
     }
 
     /// The cues that desks show: the installation's own, or those that come along where it shows none.
@@ -70,8 +76,7 @@ impl Desks {
     pub(super) async fn call_of(&self, agent: &str) -> Option<DeskCall> {
         let list = self.list.fresh().await?;
         let theirs = list.iter().filter(|call| is_of(call, agent) && call.phase != Phase::Ended);
-        let newest = theirs.max_by_key(|call| (call.phase == Phase::Talking, std::cmp::Reverse(call.age_ms)));
-        newest.map(|call| desk_call(call, Timestamp::now().unix_millis()))
+        theirs.max_by_key(|call| weight(call)).map(|call| desk_call(call, Timestamp::now().unix_millis()))
     }
 
     /// Takes the answer of an agent to a cue in a call of theirs.
@@ -91,35 +96,36 @@ impl Desks {
     pub(super) fn follow(
         self,
         kept: Kept,
-        shown: Option<Shown>,
-        agent: String,
-    ) -> impl Stream<Item = Option<DeskCall>> {
-        let followed = Followed { desks: self, reader: Reader::new(kept, shown), agent, last: None };
-        stream::unfold(followed, Followed::next)
+        who: Option<Shown>,
+        agent: &str,
+    ) -> impl Stream<Item = Option<Arc<DeskCall>>> + use<> {
+        let followed =
+            self.board.follow(agent).map(|shown| Followed { reader: Reader::new(kept, who), shown });
+        stream::unfold(followed, |followed| async move { followed?.next().await })
     }
 }
 
 /// A desk that is open.
 struct Followed {
-    desks: Desks,
     reader: Reader,
-    agent: String,
-    /// What was told last, if anything was.
-    last: Option<Option<DeskCall>>,
+    shown: watch::Receiver<board::Shown>,
 }
 
 impl Followed {
-    async fn next(mut self) -> Option<(Option<DeskCall>, Self)> {
+    async fn next(mut self) -> Option<(Option<Arc<DeskCall>>, Option<Self>)> {
         loop {
             if !self.reader.still_may().await {
                 return None;
             }
-            let call = self.desks.call_of(&self.agent).await;
-            if self.last.as_ref() != Some(&call) {
-                self.last = Some(call.clone());
-                return Some((call, self));
+            match timeout(CHECKED_EVERY, self.shown.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return None,
+                Err(_) => continue,
             }
-            sleep(LOOKED_AT).await;
+            let shown = self.shown.borrow_and_update().clone();
+            if let Some(call) = shown {
+                return Some((call, Some(self)));
+            }
         }
     }
 }
@@ -183,18 +189,12 @@ pub(super) struct AtDesk {
 }
 
 /// The paths.
-pub(super) fn routes() -> [Route<AtDesk>; 3] {
-    [
-        ("/api/v1/desk", get(desk)),
-        ("/api/v1/desk/events", get(events)),
-        ("/api/v1/calls/{id}/cues/{number}", post(answer)),
-    ]
+pub(super) fn paths() -> OpenApiRouter<AtDesk> {
+    OpenApiRouter::new().routes(routes!(desk)).routes(routes!(events)).routes(routes!(answer))
 }
 
 pub(super) fn router(kept: Kept, desks: Desks, limits: Arc<Limits>) -> Router {
-    routes()
-        .into_iter()
-        .fold(Router::new(), |router, (path, route)| router.route(path, route))
+    Router::from(paths())
         .layer(DefaultBodyLimit::max(LONGEST))
         .route_layer(from_fn_with_state(limits, of_api))
         .with_state(AtDesk { kept, desks })
@@ -207,22 +207,47 @@ async fn agent(kept: &Kept, headers: &HeaderMap) -> Result<String, Response> {
 }
 
 /// The agent's call, or none.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Desk {
+    /// null while the agent has none.
     call: Option<DeskCall>,
 }
 
+/// The agent's call
+///
+/// For agents: the call that they talk in, else their newest one that is up. What is said of the customer is an
+/// estimate.
+#[utoipa::path(
+    get,
+    path = "/api/v1/desk",
+    operation_id = "desk",
+    security(("storeToken" = [])),
+    responses((status = 200, description = "The call, or none.", body = Desk), OfStore),
+)]
 async fn desk(State(at): State<AtDesk>, headers: HeaderMap) -> Result<Response, Response> {
     let agent = agent(&at.kept, &headers).await?;
     Ok(private(Json(Desk { call: at.desks.call_of(&agent).await })))
 }
 
-/// The same each time that it changes.
+/// The agent's call each time that it changes
+///
+/// For agents, at once and then within a quarter of a second of each change. Ends when the token does.
+#[utoipa::path(
+    get,
+    path = "/api/v1/desk/events",
+    operation_id = "deskEvents",
+    security(("storeToken" = [])),
+    responses(
+        (status = 200, body = String, content_type = "text/event-stream", description = "Server-sent events: `event` is \
+            `desk`, `data` what /api/v1/desk answers, as one line of JSON. A comment comes with each heartbeat."),
+        OfStore,
+    ),
+)]
 async fn events(State(at): State<AtDesk>, headers: HeaderMap) -> Result<Response, Response> {
     let agent = agent(&at.kept, &headers).await?;
-    let followed = at.desks.follow(at.kept, authorization(&headers), agent);
+    let followed = at.desks.follow(at.kept, authorization(&headers), &agent);
     let events = futures_util::StreamExt::map(followed, |call| {
-        let data = serde_json::to_string(&Desk { call }).unwrap_or_default();
+        let data = serde_json::to_string(&Desk { call: call.map(Arc::unwrap_or_clone) }).unwrap_or_default();
         Ok::<_, Infallible>(Event::default().event("desk").data(data))
     });
     let answer = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT));
@@ -230,12 +255,37 @@ async fn events(State(at): State<AtDesk>, headers: HeaderMap) -> Result<Response
 }
 
 /// `{"answer": "acknowledged"}`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AnsweredCue)]
 pub(super) struct Answered {
+    /// What the agent answers.
+    #[schema(value_type = CueAnswer)]
     answer: Answer,
 }
 
+/// Acknowledge or dismiss the cue that is shown
+///
+/// For the call's agent. To dismiss one counts against nobody.
+#[utoipa::path(
+    post,
+    path = "/api/v1/calls/{id}/cues/{number}",
+    operation_id = "answerCue",
+    params(
+        ("id" = String, Path, description = "Sidetone's id of the call."),
+        ("number" = u32, Path, minimum = 1, description = "The cue's number in its call."),
+    ),
+    request_body = Answered,
+    security(("storeToken" = [])),
+    responses(
+        (status = 204, description = "Taken."),
+        (status = 404, description = "The agent has no such call that is up.", body = Detail,
+            content_type = "application/problem+json"),
+        (status = 409, description = "That cue is not shown, or no longer.", body = Detail,
+            content_type = "application/problem+json"),
+        NotTaken, OfStore,
+    ),
+)]
 async fn answer(
     State(at): State<AtDesk>,
     headers: HeaderMap,

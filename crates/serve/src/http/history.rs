@@ -8,20 +8,24 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use sidetone_call::{Label, Topic};
 use sidetone_events::Timestamp;
 use sidetone_store::{
-    Call, CallFilter, CueSum, Cursor, Day, Grouping, HoldoutSum, Outcome, Role, Token, TopicSum,
+    Call, CallDetails, CallFilter, CallLength, CueSum, Cursor, Day, Grouping, HoldoutSum, Outcome, Role,
+    Store, Token, TopicSum,
 };
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use super::answers::{OfStore, Tagged, Told};
 use super::etag::tagged;
 use super::kept::{Kept, authorization, unavailable};
 use super::limits::{Limits, of_api};
-use super::problem::detailed;
-use super::route::Route;
+use super::problem::{Detail, detailed};
+use super::shapes::TopicName;
 
 /// Calls of an answer, if no number is asked for; the most there are is the store's.
 const USUAL: usize = 100;
@@ -31,20 +35,17 @@ const USUAL_DAYS: u64 = 30;
 const MOST_DAYS: u64 = 800;
 
 /// The paths.
-pub(super) fn routes() -> [Route<Kept>; 5] {
-    [
-        ("/api/v1/calls", get(calls)),
-        ("/api/v1/calls/{id}", get(call)),
-        ("/api/v1/days", get(days)),
-        ("/api/v1/cues", get(cues)),
-        ("/api/v1/topics", get(topics)),
-    ]
+pub(super) fn paths() -> OpenApiRouter<Kept> {
+    OpenApiRouter::new()
+        .routes(routes!(calls))
+        .routes(routes!(call))
+        .routes(routes!(days))
+        .routes(routes!(cues))
+        .routes(routes!(topics))
 }
 
 pub(super) fn router(kept: Kept, limits: Arc<Limits>) -> Router {
-    routes()
-        .into_iter()
-        .fold(Router::new(), |router, (path, route)| router.route(path, route))
+    Router::from(paths())
         .route_layer(from_fn(tagged))
         .route_layer(from_fn_with_state(limits, of_api))
         .with_state(kept)
@@ -72,33 +73,78 @@ pub(super) async fn allowed(
 }
 
 /// Which calls.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Asked {
+    /// Began at this time or later, in milliseconds since 1970.
     from: Option<u64>,
+    /// Began before this time.
     until: Option<u64>,
+    /// By this trunk.
     trunk: Option<String>,
+    /// In this queue last.
+    #[param(value_type = Option<String>)]
     queue: Option<Label>,
+    /// This agent's last.
+    #[param(value_type = Option<String>)]
     agent: Option<Label>,
+    /// This team's last.
+    #[param(value_type = Option<String>)]
     team: Option<Label>,
+    /// Of this empathy tier.
+    #[param(value_type = Option<String>)]
     tier: Option<Label>,
+    /// In this direction: inbound, outbound or unknown.
     direction: Option<String>,
+    /// With this number on either side, in clear or hashed.
     number: Option<String>,
+    /// Whose customer named this.
+    #[param(value_type = Option<TopicName>)]
     topic: Option<Topic>,
+    /// Whose customer's mood took this way.
     outcome: Option<Outcome>,
+    /// So many minutes long, from the answer to the end.
+    length: Option<CallLength>,
+    /// That are up, or that are over.
     up: Option<bool>,
+    /// Behind this place: `next` of the part before.
+    #[param(value_type = Option<String>)]
     after: Option<Cursor>,
+    /// At most so many.
+    #[param(minimum = 1, maximum = 500, default = 100)]
     limit: Option<usize>,
 }
 
 /// A part of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CallList)]
 struct Calls {
+    /// The newest first.
     calls: Vec<Call>,
     /// For `after`, if there are more.
     next: Option<String>,
 }
 
+/// Calls, the newest first
+///
+/// For supervisors and integrations; for an agent, those calls that are theirs by the last label.
+#[utoipa::path(
+    get,
+    path = "/api/v1/calls",
+    operation_id = "calls",
+    params(
+        Asked,
+        ("If-None-Match" = Option<String>, Header,
+            description = "An ETag of an earlier answer: 304 if the answer would be the same."),
+    ),
+    security(("storeToken" = [])),
+    responses(
+        (status = 200, description = "A part of the list.", body = Calls,
+            headers(("ETag" = String, description = "Names the content, weakly."))),
+        Told, Tagged, OfStore,
+    ),
+)]
 async fn calls(
     State(kept): State<Kept>,
     headers: HeaderMap,
@@ -134,6 +180,7 @@ async fn calls(
         number,
         topic: asked.topic,
         outcome: asked.outcome,
+        length: asked.length,
         up: asked.up,
         after: asked.after,
     };
@@ -150,6 +197,28 @@ async fn calls(
     }
 }
 
+/// One call with its timeline
+///
+/// For supervisors, integrations, and the call's agent. Each answer is noted in the log of accesses, and so is an
+/// agent's request for another one's call, which is answered as if there were none.
+#[utoipa::path(
+    get,
+    path = "/api/v1/calls/{id}",
+    operation_id = "call",
+    params(
+        ("id" = String, Path, description = "Sidetone's id of the call."),
+        ("If-None-Match" = Option<String>, Header,
+            description = "An ETag of an earlier answer: 304 if the answer would be the same."),
+    ),
+    security(("storeToken" = [])),
+    responses(
+        (status = 200, description = "The call.", body = CallDetails,
+            headers(("ETag" = String, description = "Names the content, weakly."))),
+        (status = 404, description = "There is no such call, or it was too old to keep.", body = Detail,
+            content_type = "application/problem+json"),
+        Told, Tagged, OfStore,
+    ),
+)]
 async fn call(
     State(kept): State<Kept>,
     headers: HeaderMap,
@@ -172,35 +241,69 @@ async fn call(
 }
 
 /// Which days, as days since 1970, UTC, and what their calls are grouped by.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct AskedDays {
+    /// The first day, in days since 1970, UTC; 29 days before the last one if left out.
     first: Option<u64>,
+    /// The last day; today if left out.
     last: Option<u64>,
+    /// What the calls of a day are grouped by; each grouping has every call once. No grouping is by agent.
     by: Grouping,
 }
 
-#[derive(Debug, Serialize)]
+/// Sums of days.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DayList)]
 struct Days {
+    /// In order.
     days: Vec<Day>,
 }
 
 /// Which days, as days since 1970, UTC.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct AskedSums {
+    /// The first day, as days since 1970, UTC; by default 29 before the last.
     first: Option<u64>,
+    /// The last day; by default today.
     last: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+/// Sums of cues.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CueList)]
 struct Cues {
+    /// Those shown most first.
     cues: Vec<CueSum>,
-    /// Calls whose cues were withheld by lot, and those that they are compared with.
+    /// Calls in which a cue came due: those whose cues were shown and those whose cues were withheld by lot
+    /// (cues.holdout). Left out with fewer than 30 calls, or one or two agents.
     holdout: Vec<HoldoutSum>,
 }
 
-/// Sums of cues by rule and team. Nobody sees those of a small group: what a cue did for an agent is the agent's own.
+/// What cues did, by rule and team
+///
+/// For supervisors, directors and integrations. What a cue did for an agent is the agent's own: days count whose cues
+/// of that rule and team are ten or more, of three agents or more, and the rest of each week that makes such a group.
+/// Today does not count yet.
+#[utoipa::path(
+    get,
+    path = "/api/v1/cues",
+    operation_id = "cues",
+    params(
+        AskedSums,
+        ("If-None-Match" = Option<String>, Header,
+            description = "An ETag of an earlier answer: 304 if the answer would be the same."),
+    ),
+    security(("storeToken" = [])),
+    responses(
+        (status = 200, description = "The sums.", body = Cues,
+            headers(("ETag" = String, description = "Names the content, weakly."))),
+        Told, Tagged, OfStore,
+    ),
+)]
 async fn cues(
     State(kept): State<Kept>,
     headers: HeaderMap,
@@ -209,7 +312,10 @@ async fn cues(
     allowed(&kept, &headers, Role::sees_figures).await?;
     let Query(asked) = asked.map_err(|error| detailed(StatusCode::BAD_REQUEST, error.body_text()))?;
     let (first, last) = range(asked.first, asked.last)?;
-    match kept.ask(move |store| Ok((store.cue_sums(first, last)?, store.holdout_sums(first, last)?))).await {
+    let (range, today) = ((first, last), today());
+    let asked =
+        move |store: &mut Store| Ok((store.told_cues(range, today)?, store.told_holdout(range, today)?));
+    match kept.ask(asked).await {
         Err(error) => Err(unavailable(&error)),
         Ok((mut cues, mut holdout)) => {
             cues.retain(sidetone_pages::is_group_of_cues);
@@ -219,12 +325,35 @@ async fn cues(
     }
 }
 
-#[derive(Debug, Serialize)]
+/// Sums of topics.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TopicList)]
 struct Topics {
+    /// Those of most calls first.
     topics: Vec<TopicSum>,
 }
 
-/// Sums of what customers named, by topic and team; of no small group.
+/// What customers named, by topic and team
+///
+/// For supervisors, directors and integrations. Days count whose calls of that topic and team are ten or more, of three
+/// agents or more, and the rest of each week that makes such a group. Today does not count yet. Empty where words are
+/// not recognised, or not kept.
+#[utoipa::path(
+    get,
+    path = "/api/v1/topics",
+    operation_id = "topics",
+    params(
+        AskedSums,
+        ("If-None-Match" = Option<String>, Header,
+            description = "An ETag of an earlier answer: 304 if the answer would be the same."),
+    ),
+    security(("storeToken" = [])),
+    responses(
+        (status = 200, description = "The sums.", body = Topics,
+            headers(("ETag" = String, description = "Names the content, weakly."))),
+        Told, Tagged, OfStore,
+    ),
+)]
 async fn topics(
     State(kept): State<Kept>,
     headers: HeaderMap,
@@ -233,7 +362,8 @@ async fn topics(
     allowed(&kept, &headers, Role::sees_figures).await?;
     let Query(asked) = asked.map_err(|error| detailed(StatusCode::BAD_REQUEST, error.body_text()))?;
     let (first, last) = range(asked.first, asked.last)?;
-    match kept.ask(move |store| store.topic_sums(first, last)).await {
+    let today = today();
+    match kept.ask(move |store| store.told_topics((first, last), today)).await {
         Err(error) => Err(unavailable(&error)),
         Ok(mut topics) => {
             topics.retain(sidetone_pages::is_group_of_topics);
@@ -242,6 +372,27 @@ async fn topics(
     }
 }
 
+/// Sums of days
+///
+/// For supervisors, directors and integrations. Directors get no group of fewer than ten calls a day, by queue, team or
+/// tier none of one or two agents, none beside which such a one would be the rest of its day, and no day that is not
+/// over.
+#[utoipa::path(
+    get,
+    path = "/api/v1/days",
+    operation_id = "days",
+    params(
+        AskedDays,
+        ("If-None-Match" = Option<String>, Header,
+            description = "An ETag of an earlier answer: 304 if the answer would be the same."),
+    ),
+    security(("storeToken" = [])),
+    responses(
+        (status = 200, description = "The days, in order.", body = Days,
+            headers(("ETag" = String, description = "Names the content, weakly."))),
+        Told, Tagged, OfStore,
+    ),
+)]
 async fn days(
     State(kept): State<Kept>,
     headers: HeaderMap,
@@ -263,19 +414,23 @@ async fn days(
         Err(error) => unavailable(&error),
         Ok(mut days) => {
             if token.role == Role::Director {
-                // A group of one is a person, and so is a team of one.
-                days.retain(sidetone_pages::is_group);
+                days = sidetone_pages::for_directors(days, today());
             }
             private(Json(Days { days }))
         }
     }
 }
 
+/// The day that is not over, since 1970, UTC.
+fn today() -> u64 {
+    Timestamp::now().unix_seconds() / 86_400
+}
+
 /// The first and the last day of a range, the usual ones where none is asked for.
 // The answer is what a handler gives: boxed it would be unboxed at once.
 #[allow(clippy::result_large_err)]
 fn range(first: Option<u64>, last: Option<u64>) -> Result<(u64, u64), Response> {
-    let last = last.unwrap_or_else(|| Timestamp::now().unix_seconds() / 86_400);
+    let last = last.unwrap_or_else(today);
     let first = first.unwrap_or_else(|| last.saturating_sub(USUAL_DAYS - 1));
     if last < first || last - first >= MOST_DAYS {
         return Err(detailed(

@@ -20,7 +20,7 @@ const AT_ONCE: usize = 4;
 const LOGGED_EVERY: u64 = 10;
 /// How long a question may wait for its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long the list of calls that are up may be shown.
+/// How long the list of calls that are up may be shown while nothing is written here: another node may have written.
 const FRESH: Duration = Duration::from_millis(250);
 /// Most calls on the wall.
 const MOST_LIVE: usize = 500;
@@ -30,6 +30,14 @@ pub(super) const COOKIE: &str = "sidetone_session";
 /// Calls that are up, each with its last moments.
 pub(super) type Up = Arc<Vec<(Call, Vec<Point>)>>;
 
+/// An answer that several screens share.
+struct Asked {
+    at: Instant,
+    /// The count of changes of the store when it was asked.
+    changes: u64,
+    up: Up,
+}
+
 /// The store, and how numbers are hashed in it.
 #[derive(Clone)]
 pub struct Kept {
@@ -38,7 +46,7 @@ pub struct Kept {
     hasher: NumberHasher,
     changes: watch::Receiver<u64>,
     /// The calls that are up, as somebody has just asked for them: many screens show the same wall.
-    up: Arc<Mutex<Option<(Instant, Up)>>>,
+    up: Arc<Mutex<Option<Asked>>>,
 }
 
 impl std::fmt::Debug for Kept {
@@ -71,17 +79,16 @@ impl Kept {
         changes
     }
 
-    /// The calls that are up; as they were a moment ago, if somebody asked then.
+    /// The calls that are up. Who asks after a change gets it: a screen that is told of a change asks once.
     pub(super) async fn live(&self) -> Result<Up, StoreError> {
-        let mut up = self.up.lock().await;
-        if let Some((asked, calls)) = &*up
-            && asked.elapsed() < FRESH
-        {
-            return Ok(Arc::clone(calls));
+        let mut known = self.up.lock().await;
+        let changes = *self.changes.borrow();
+        if let Some(asked) = known.as_ref().filter(|it| it.changes == changes && it.at.elapsed() < FRESH) {
+            return Ok(Arc::clone(&asked.up));
         }
-        let calls: Up = Arc::new(self.ask(|store| store.live(MOST_LIVE)).await?);
-        *up = Some((Instant::now(), Arc::clone(&calls)));
-        Ok(calls)
+        let up: Up = Arc::new(self.ask(|store| store.live(MOST_LIVE)).await?);
+        *known = Some(Asked { at: Instant::now(), changes, up: Arc::clone(&up) });
+        Ok(up)
     }
 
     /// The hash of a number as somebody writes it; a hash is taken as it is.

@@ -9,13 +9,16 @@ use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Most bytes of a text that are kept: axum's description of a bad request is one line.
 const LONGEST: usize = 4 * 1024;
 
 /// The body of every answer with a status from 400 on.
-#[derive(Debug, Serialize)]
-struct Problem {
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Problem {
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
     /// The problem and the remedy, for people; the wording may change.
     error: String,
@@ -27,11 +30,16 @@ pub(super) fn problem(status: StatusCode, error: impl Into<String>) -> Response 
 }
 
 /// A problem detail (RFC 9457).
-#[derive(Debug, Serialize)]
-struct Detail {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProblemDetail)]
+pub(super) struct Detail {
+    /// `about:blank`: the status says it all.
     #[serde(rename = "type")]
     kind: &'static str,
+    /// The status in words.
     title: &'static str,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
     /// The problem and the remedy, for people; the wording may change.
     detail: String,

@@ -13,6 +13,7 @@ mod practice;
 mod provider;
 mod sign_in;
 mod sources;
+mod survey;
 mod visit;
 mod written;
 
@@ -55,6 +56,7 @@ pub(super) fn router(
         .route("/sign-out", post(sign_in::sign_out))
         .route_layer(from_fn_with_state(screens.kept.clone(), visit::signed_in))
         .route_layer(from_fn_with_state(screens.clone(), visit::limited));
+    let callers = survey::router().route_layer(from_fn_with_state(screens.clone(), visit::limited));
     Router::new()
         .route("/", get(|| async { Redirect::to(Section::Live.path()) }))
         .route("/sign-in", get(sign_in::gate).post(sign_in::sign_in))
@@ -62,6 +64,7 @@ pub(super) fn router(
         .route("/sign-in/callback", get(provider::finish))
         .route("/assets/{file}", get(asset))
         .merge(inside)
+        .merge(callers)
         .layer(DefaultBodyLimit::max(LONGEST))
         .layer(from_fn(guarded))
         .layer(from_fn_with_state(embeddable, embedded))

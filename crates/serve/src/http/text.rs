@@ -8,7 +8,6 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::post;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use sidetone_call::{Told, Topic};
@@ -16,13 +15,17 @@ use sidetone_insight::cues::{CueSet, Suggestion};
 use sidetone_language::text::{Reading, Scorer, Thread, Tongue};
 use sidetone_language::written;
 use sidetone_store::Role;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use super::answers::{NotTaken, OfStore};
 use super::desk::Desks;
 use super::history::{allowed, private};
 use super::kept::Kept;
 use super::limits::{Limits, of_api};
 use super::problem::detailed;
-use super::route::Route;
+use super::shapes::{SuggestionShape, TextLanguage, TextThread, TextTold};
 
 /// Most bytes of a request.
 const LARGEST: usize = 512 * 1024;
@@ -37,14 +40,12 @@ pub(super) struct AtText {
 }
 
 /// The paths.
-pub(super) fn routes() -> [Route<AtText>; 1] {
-    [("/api/v1/text", post(score))]
+pub(super) fn paths() -> OpenApiRouter<AtText> {
+    OpenApiRouter::new().routes(routes!(score))
 }
 
 pub(super) fn router(kept: Kept, desks: Desks, limits: Arc<Limits>) -> Router {
-    routes()
-        .into_iter()
-        .fold(Router::new(), |router, (path, route)| router.route(path, route))
+    Router::from(paths())
         .layer(DefaultBodyLimit::max(LARGEST))
         .route_layer(from_fn_with_state(limits, of_api))
         .with_state(AtText { kept, desks })
@@ -73,44 +74,76 @@ pub(super) fn read(messages: &[String], whole: bool) -> Option<Read> {
 }
 
 /// What is asked.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Texts)]
 pub(super) struct Asked {
     /// One person's messages, oldest first.
+    #[schema(min_items = 1, max_items = 200)]
     messages: Vec<Message>,
     /// Whether quotes and signatures of mails are read too.
     #[serde(default)]
     whole: bool,
 }
 
-#[derive(Debug, Deserialize)]
+/// A message.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TextMessage)]
 struct Message {
+    /// What was written.
     text: String,
     /// The asker's own name for it, given back.
     id: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// What texts tell.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ScoredTexts)]
 struct Answer {
+    /// What each tells, in order.
     messages: Vec<Scored>,
     /// All of them together.
+    #[schema(value_type = TextThread)]
     thread: Thread,
-    /// The cue that may help whoever answers, if one does.
+    /// The cue that may help whoever answers; null where none is called for.
+    #[schema(value_type = Option<SuggestionShape>)]
     suggestion: Option<Suggestion>,
 }
 
-#[derive(Debug, Serialize)]
+/// What one text tells.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ScoredText)]
 struct Scored {
+    /// The asker's own name for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
+    /// The language that it seems to be in.
+    #[schema(value_type = TextLanguage)]
     language: Tongue,
     /// Whether the text was longer than is read.
     cut: bool,
     #[serde(flatten)]
+    #[schema(value_type = TextTold)]
     told: Told,
 }
 
+/// What a customer's written words tell
+///
+/// For integrations, supervisors and agents: chat messages, mails, survey comments of one person, oldest first. Quotes
+/// and signatures of mails are left out, numbers and names redacted before anything is read, and nothing is kept. Not
+/// for what employees write.
+#[utoipa::path(
+    post,
+    path = "/api/v1/text",
+    operation_id = "scoreText",
+    request_body = Asked,
+    security(("storeToken" = [])),
+    responses(
+        (status = 200, description = "What each tells, and all together.", body = Answer),
+        NotTaken, OfStore,
+    ),
+)]
 async fn score(
     State(AtText { kept, desks }): State<AtText>,
     headers: HeaderMap,

@@ -51,15 +51,19 @@ const TEXTS: [&str; 31] = [
     "trunk",
 ];
 /// Columns of numbers with decimals.
-const REALS: [&str; 11] = [
+const REALS: [&str; 15] = [
     "arousal",
     "confidence",
     "distress",
     "empathy_squares",
     "empathy_sum",
+    "handled_squares",
+    "judged_squares",
     "shift",
     "shift_squares",
     "shift_sum",
+    "speech_by_judged",
+    "speech_squares",
     "valence",
     "valence_end",
     "valence_start",

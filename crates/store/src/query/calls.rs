@@ -1,6 +1,7 @@
 //! Calls: lists of them, and one with its timeline.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::filter::{CallFilter, Cursor};
 use crate::added::{CallOutcome, Survey};
@@ -18,7 +19,7 @@ const MOST: usize = 500;
 const LAST_MOMENTS: u32 = 120;
 
 /// A call, in one row.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Call {
     /// Sidetone's id of the call.
     pub id: String,
@@ -64,11 +65,11 @@ pub struct Call {
     pub alert: Option<String>,
     /// The party that holds the call.
     pub held_by: Option<String>,
-    /// Valence at the start and at the end, and the difference.
+    /// Valence in the first ten seconds of judged speech.
     pub valence_start: Option<f64>,
-    /// See above.
+    /// Valence in the last ten seconds of judged speech.
     pub valence_end: Option<f64>,
-    /// See above.
+    /// The latter less the former.
     pub shift: Option<f64>,
     /// The customer's speech.
     pub speech_ms: Option<u64>,
@@ -168,7 +169,7 @@ impl Call {
 }
 
 /// A call with its timeline.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct CallDetails {
     /// The call.
     pub call: Call,
@@ -190,7 +191,8 @@ pub struct CallDetails {
 }
 
 /// A moment of a timeline.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[schema(as = CallMoment)]
 pub struct Point {
     /// Since the INVITE.
     pub at_ms: u64,
@@ -205,7 +207,8 @@ pub struct Point {
 }
 
 /// From when to when an alert was up.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = CallAlert)]
 pub struct Alert {
     /// `frustration` or `distress`.
     pub alert: String,
@@ -218,7 +221,8 @@ pub struct Alert {
 }
 
 /// An event of a call.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = CallEvent)]
 pub struct Happened {
     /// Its number in the call.
     pub seq: u64,
@@ -226,7 +230,8 @@ pub struct Happened {
     pub at_ms: u64,
     /// Its kind.
     pub kind: String,
-    /// Its data, by the kind.
+    /// Its data, by the kind, as in the event schema.
+    #[schema(value_type = Object)]
     pub data: serde_json::Value,
 }
 

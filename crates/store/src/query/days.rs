@@ -1,6 +1,7 @@
 //! Sums of days.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::database::{Row, Value};
 use crate::error::StoreError;
@@ -12,7 +13,7 @@ pub const REST: &str = "(other)";
 const MOST_LABELS: u32 = 200;
 
 /// What a day's calls are grouped by. Never by agent: no sum tells of one person.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Grouping {
     /// By trunk.
@@ -43,13 +44,13 @@ impl Grouping {
 }
 
 /// A day's sums over a group's calls of one direction.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Day {
     /// Days since 1970, UTC.
     pub day: u64,
     /// What the calls are grouped by.
     pub by: Grouping,
-    /// The group: the trunk's name, or the label; empty for calls without that label, [`REST`] for those of rare ones.
+    /// The group: the trunk's name, or the label; empty for calls without that label, `(other)` for those of rare ones.
     pub label: String,
     /// `inbound`, `outbound` or `unknown`.
     pub direction: String,
@@ -104,12 +105,22 @@ pub struct Day {
     pub empathy_sum: f64,
     /// The sum of their squares.
     pub empathy_squares: f64,
+    /// The sum of the squares of the answered calls' lengths, in seconds. This and the following are 0 on days whose
+    /// calls were gone before such sums were kept.
+    pub handled_squares: f64,
+    /// Of the customers' speech, call by call, in seconds: the sum of its squares,
+    pub speech_squares: f64,
+    /// that of the part that estimates stand for,
+    pub judged_squares: f64,
+    /// and that of both multiplied.
+    pub speech_by_judged: f64,
 }
 
 /// The columns of [`Day`], in its order; `grouped` is [`Day::by`].
 pub(crate) const COLUMNS: &str = "day, grouped, label, direction, calls, answered, handled_ms, agreed, opted_out, \
     speech_ms, judged_ms, judged, upset, recovered, improved, declined, shifts, shift_sum, shift_squares, followed, \
-    repeated, settled, resolved, outcomes, escalated, surveys, agents, empathy_sum, empathy_squares";
+    repeated, settled, resolved, outcomes, escalated, surveys, agents, empathy_sum, empathy_squares, handled_squares, \
+    speech_squares, judged_squares, speech_by_judged";
 
 impl Day {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
@@ -147,6 +158,10 @@ impl Day {
             agents: count(26)?,
             empathy_sum: real(27)?,
             empathy_squares: real(28)?,
+            handled_squares: real(29)?,
+            speech_squares: real(30)?,
+            judged_squares: real(31)?,
+            speech_by_judged: real(32)?,
         })
     }
 }

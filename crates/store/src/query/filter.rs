@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sidetone_call::Topic;
+use utoipa::ToSchema;
 
 use crate::database::Value;
 use crate::scope::Scope;
@@ -36,6 +37,8 @@ pub struct CallFilter {
     pub topic: Option<Topic>,
     /// With the customer in this condition.
     pub outcome: Option<Outcome>,
+    /// So long from the answer to the end.
+    pub length: Option<CallLength>,
     /// That are up, or are over.
     pub up: Option<bool>,
     /// After this call of the same list.
@@ -43,8 +46,9 @@ pub struct CallFilter {
 }
 
 /// What became of the customer's mood in a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = MoodOutcome)]
 pub enum Outcome {
     /// An alert rose.
     Upset,
@@ -66,6 +70,53 @@ impl Outcome {
         }
     }
 }
+
+/// How long a call was, from its answer to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub enum CallLength {
+    /// Less than a minute.
+    #[serde(rename = "0-1")]
+    UnderOne,
+    /// One to five minutes.
+    #[serde(rename = "1-5")]
+    ToFive,
+    /// Five to fifteen minutes.
+    #[serde(rename = "5-15")]
+    ToFifteen,
+    /// Fifteen minutes and more.
+    #[serde(rename = "15-")]
+    FromFifteen,
+}
+
+impl CallLength {
+    /// Each of them, the shortest first.
+    pub const ALL: [Self; 4] = [Self::UnderOne, Self::ToFive, Self::ToFifteen, Self::FromFifteen];
+
+    /// Its word: minutes, from and to.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UnderOne => "0-1",
+            Self::ToFive => "1-5",
+            Self::ToFifteen => "5-15",
+            Self::FromFifteen => "15-",
+        }
+    }
+
+    /// The number of its kind, as [`LENGTH`] gives it.
+    fn kind(self) -> u32 {
+        match self {
+            Self::UnderOne => 1,
+            Self::ToFive => 2,
+            Self::ToFifteen => 3,
+            Self::FromFifteen => 4,
+        }
+    }
+}
+
+/// The kind of a call's length, as the index has it: written otherwise it would not be found.
+pub(crate) const LENGTH: &str = "(CASE WHEN ended - answered < 60000 THEN 1 WHEN ended - answered < 300000 THEN 2 \
+    WHEN ended - answered < 900000 THEN 3 WHEN ended - answered >= 900000 THEN 4 END)";
 
 /// A place in a list of calls: the last call of the part before. Written as `STARTED-ID`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,6 +203,9 @@ impl CallFilter {
             values.push(format!("% {} %", topic.name()).into());
             let named = format!("topics IS NOT NULL AND ' ' || topics || ' ' LIKE ${}", values.len());
             conditions.push(named);
+        }
+        if let Some(length) = self.length {
+            conditions.push(format!("{LENGTH} = {}", length.kind()));
         }
         if let Some(outcome) = self.outcome {
             conditions.push(outcome.condition());

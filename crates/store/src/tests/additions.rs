@@ -4,6 +4,7 @@ use sidetone_call::Label;
 
 use crate::access::{NewToken, Token};
 use crate::added::{Added, CallOutcome, NotAdded, Survey};
+use crate::invitations::Invited;
 use crate::notes::{NewNote, NoteKind, Noted};
 use crate::query::{CallFilter, Grouping};
 use crate::store::Store;
@@ -257,5 +258,68 @@ fn filters_are_kept_for_one_person_and_are_few() {
         assert!(!store.seen_by(&maria).keep_filter(&name("0"), &"x".repeat(5_000)).unwrap());
         store.seen_by(&maria).forget_filter("upset").unwrap();
         assert_eq!(store.seen_by(&maria).filters().unwrap().len(), 19);
+    });
+}
+
+#[test]
+fn a_caller_answers_by_a_link_once_and_for_one_call() {
+    on_each(|config, folder| {
+        let (mut store, [own, others]) = two_agents(config, folder);
+        let crm = of_role(&mut store, Role::Integration);
+        assert_eq!(store.seen_by(&crm).invite("nobody", at(0)).unwrap(), Err(Added::NoCall));
+        let link = store.seen_by(&crm).invite(&own, at(0)).unwrap().unwrap();
+        let secret = link.path.strip_prefix("/survey/").unwrap();
+        assert_eq!((secret.len(), link.expires), (64, at(7 * DAY_MS).unix_millis()));
+        let of = |empathy| Survey {
+            empathy: Some(empathy),
+            comment: Some("Danke".to_owned()),
+            ..Survey::default()
+        };
+        for wrong in ["", "0", &"0".repeat(64), &secret.to_uppercase()] {
+            assert_eq!(store.answer_invitation(wrong, &of(1), at(5)).unwrap(), Invited::Gone, "{wrong}");
+        }
+        assert_eq!(store.invited(secret, at(5)).unwrap(), Invited::Open);
+        assert_eq!(store.answer_invitation(secret, &of(5), at(5)).unwrap(), Invited::Open);
+        assert_eq!(store.answer_invitation(secret, &of(1), at(6)).unwrap(), Invited::Answered);
+        assert_eq!(store.invited(secret, at(6)).unwrap(), Invited::Answered);
+        assert_eq!(store.call(&own).unwrap().unwrap().survey, Some(of(5)));
+        assert_eq!(store.call(&others).unwrap().unwrap().survey, None);
+        store.sum_stale_days().unwrap();
+        let days = store.days_by(Grouping::Team, 0, u64::MAX >> 1).unwrap();
+        assert_eq!(days.iter().map(|day| day.surveys).sum::<u64>(), 1);
+        // A link is for some days.
+        let link = store.seen_by(&crm).invite(&others, at(0)).unwrap().unwrap();
+        let secret = link.path.strip_prefix("/survey/").unwrap();
+        let late = at(7 * DAY_MS);
+        assert_eq!(store.answer_invitation(secret, &of(5), late).unwrap(), Invited::Gone);
+        store.expire_access(late).unwrap();
+        assert_eq!(store.database.query("SELECT 1 FROM invitations", &[]).unwrap().len(), 0);
+        // The secret itself is kept nowhere.
+        let link = store.seen_by(&crm).invite(&own, at(0)).unwrap().unwrap();
+        let kept = store.database.query("SELECT digest FROM invitations", &[]).unwrap();
+        assert!(!link.path.contains(&kept[0].text(0).unwrap()));
+    });
+}
+
+#[test]
+fn a_list_tells_which_of_its_calls_have_notes_and_an_agents_tells_of_no_other() {
+    on_each(|config, folder| {
+        let (mut store, [own, others]) = two_agents(config, folder);
+        let lead = of_role(&mut store, Role::Supervisor);
+        for (id, kind) in [
+            (&own, NoteKind::Empathy),
+            (&own, NoteKind::Empathy),
+            (&own, NoteKind::Coaching),
+            (&others, NoteKind::Note),
+        ] {
+            let noted = store.seen_by(&lead).add_note(id, &note(kind, Some(1), "x"), at(5_000)).unwrap();
+            assert!(matches!(noted, Noted::Done(_)), "{noted:?}");
+        }
+        let calls = store.calls(&CallFilter::default(), 10).unwrap();
+        let ada = agent(&mut store, "2001");
+        let mine = [(own.clone(), NoteKind::Coaching), (own, NoteKind::Empathy)];
+        assert_eq!(store.seen_by(&ada).noted(&calls).unwrap(), mine);
+        assert_eq!(store.seen_by(&lead).noted(&calls).unwrap().len(), 3);
+        assert_eq!(store.seen_by(&lead).noted(&[]).unwrap(), []);
     });
 }

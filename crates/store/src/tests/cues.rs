@@ -247,3 +247,55 @@ fn an_objection_erases_cues_too() {
         assert!(!String::from_utf8(events).unwrap().contains("cue."));
     });
 }
+
+/// Days of a table of sums, written by hand: the day, the rule, the team, how many, and agents.
+fn days(store: &mut Store, rows: &[(u64, &str, &str, u64, u64)]) {
+    for (day, cue, team, shown, agents) in rows {
+        let sql = "INSERT INTO cue_days (day, cue, team, shown, acknowledged, dismissed, judged, adopted, upset, recovered,
+                       agents) VALUES ($1, $2, $3, $4, 0, 0, $4, $4, 0, 0, $5)";
+        let values = [(*day).into(), (*cue).into(), (*team).into(), (*shown).into(), (*agents).into()];
+        store.database.execute(sql, &values).unwrap();
+    }
+}
+
+#[test]
+fn no_two_ranges_of_cues_differ_by_less_than_a_group() {
+    on_each(|config, _| {
+        let mut store = Store::create(config).unwrap();
+        // 4 January 1971 was a Monday.
+        const MONDAY: u64 = 368;
+        days(
+            &mut store,
+            &[
+                (MONDAY, "slow-down", "north", 8, 3),
+                (MONDAY, "slow-down", "south", 8, 3),
+                (MONDAY + 1, "slow-down", "north", 12, 4),
+                // The rest of the week: a cue a day, and together a group.
+                (MONDAY + 2, "slow-down", "north", 4, 3),
+                (MONDAY + 3, "slow-down", "north", 5, 3),
+                (MONDAY + 4, "slow-down", "north", 3, 3),
+                // A week that has too few, one of two agents, and today.
+                (MONDAY + 7, "slow-down", "north", 9, 5),
+                (MONDAY + 14, "slow-down", "north", 40, 2),
+                (MONDAY + 21, "slow-down", "north", 40, 5),
+            ],
+        );
+        let today = MONDAY + 21;
+        let mut told = |first, last| -> Vec<(String, u64)> {
+            let sums = store.told_cues((first, last), today).unwrap();
+            sums.into_iter().map(|sum| (sum.team, sum.shown)).collect()
+        };
+        let north = |shown| vec![("north".to_owned(), shown)];
+        // Not even both teams together: less the sum of one that is told, it would be the other's.
+        assert_eq!(told(MONDAY, MONDAY), []);
+        assert_eq!(told(MONDAY, MONDAY + 1), north(12));
+        // One day more or less of the rest tells nothing: the whole week does.
+        for last in 2..6 {
+            assert_eq!(told(MONDAY, MONDAY + last), north(12), "{last}");
+        }
+        assert_eq!(told(MONDAY, MONDAY + 6), north(32));
+        assert_eq!(told(MONDAY + 1, MONDAY + 6), north(12));
+        assert_eq!(told(MONDAY, today + 5), north(32), "today grows cue by cue");
+        assert_eq!(told(0, u64::MAX), north(32));
+    });
+}

@@ -5,9 +5,9 @@ use std::time::Duration;
 use sidetone_call::Labels;
 use sidetone_events::{Event, Narrator};
 
-use crate::query::{CallFilter, Grouping, REST};
+use crate::query::{CallFilter, CallLength, Grouping, REST};
 use crate::store::Store;
-use crate::testing::{append, at, feed, narrator, on_each, spool, whole_call};
+use crate::testing::{append, at, feed, narrator, on_each, spool, unheard_call, whole_call};
 
 use super::DAY_MS;
 
@@ -131,5 +131,25 @@ fn callers_who_call_again_within_seven_days_were_not_helped() {
         assert_eq!(told(&mut store, 7), [unknown, unknown, unknown], "the seven days are not over");
         assert_eq!(told(&mut store, 8), [(1, 1, 1, 0), unknown, unknown]);
         assert_eq!(told(&mut store, 30), [(1, 1, 1, 0), (1, 0, 1, 1), (1, 0, 1, 1)]);
+    });
+}
+
+#[test]
+fn calls_are_found_by_their_length() {
+    // An index is found by its very words.
+    assert!(crate::schema::STEPS.iter().any(|step| step.contains(crate::query::LENGTH)));
+    on_each(|config, folder| {
+        let mut spool = spool(folder);
+        for (number, seconds) in [(1, 59), (2, 60), (3, 299), (4, 300), (5, 900), (6, 9_000)] {
+            let mut narrator = narrator(number, 0);
+            append(&mut spool, unheard_call(&mut narrator, Duration::from_secs(seconds)));
+        }
+        let mut store = Store::create(config).unwrap();
+        feed(&mut store, &spool);
+        let counts = CallLength::ALL.map(|length| {
+            let filter = CallFilter { length: Some(length), ..CallFilter::default() };
+            store.calls(&filter, 10).unwrap().len()
+        });
+        assert_eq!(counts, [1, 2, 1, 2]);
     });
 }

@@ -26,7 +26,10 @@ impl View<'_> {
             "INSERT INTO outcomes (call, posted, resolved, escalated, reason) VALUES ($1, $2, $3, $4, $5)
                    ON CONFLICT (call) DO UPDATE SET posted = excluded.posted, resolved = excluded.resolved,
                        escalated = excluded.escalated, reason = excluded.reason";
-        self.add(id, "outcome.posted", sql, &values, now)
+        self.add(id, "outcome.posted", now, |database, call, now| {
+            let place: [Value; 2] = [call.into(), now.into()];
+            database.execute(sql, &[place.as_slice(), values.as_slice()].concat()).map(drop)
+        })
     }
 
     /// Keeps what a call's caller has said in a survey, in place of an earlier one. The call is named by Sidetone's id
@@ -35,29 +38,22 @@ impl View<'_> {
     /// # Errors
     /// The database's.
     pub fn add_survey(&mut self, id: &str, survey: &Survey, now: Timestamp) -> Result<Added, StoreError> {
-        let values: [Value; 3] =
-            [survey.empathy.map(u32::from).into(), survey.resolved.into(), survey.comment.clone().into()];
-        let sql = "INSERT INTO surveys (call, posted, empathy, resolved, comment) VALUES ($1, $2, $3, $4, $5)
-                   ON CONFLICT (call) DO UPDATE SET posted = excluded.posted, empathy = excluded.empathy,
-                       resolved = excluded.resolved, comment = excluded.comment";
-        self.add(id, "survey.posted", sql, &values, now)
+        self.add(id, "survey.posted", now, |database, call, now| survey.keep(database, call, now))
     }
 
     fn add(
         &mut self,
         id: &str,
         action: &str,
-        sql: &str,
-        values: &[Value],
         now: Timestamp,
+        keep: impl Fn(&mut dyn Database, &str, u64) -> Result<(), StoreError>,
     ) -> Result<Added, StoreError> {
         let call = match self.named(id, now)? {
             Ok(call) => call,
             Err(not) => return Ok(not),
         };
         transaction(self.store.database.as_mut(), |database: &mut dyn Database| {
-            let place = [call.id.as_str().into(), now.unix_millis().into()];
-            database.execute(sql, &[place.as_slice(), values].concat())?;
+            keep(database, &call.id, now.unix_millis())?;
             mark_stale(database, call.started)
         })?;
         self.store.note_access(self.token, action, &call.id, now)?;
@@ -65,7 +61,7 @@ impl View<'_> {
     }
 
     /// The call of an id of Sidetone's, else the one with that SIP Call-ID.
-    fn named(&mut self, id: &str, now: Timestamp) -> Result<Result<Call, Added>, StoreError> {
+    pub(crate) fn named(&mut self, id: &str, now: Timestamp) -> Result<Result<Call, Added>, StoreError> {
         if let Some(call) = self.row(id, now)? {
             return Ok(Ok(call));
         }

@@ -5,8 +5,9 @@ use sidetone_events::Timestamp;
 use super::View;
 use crate::access::{Role, random};
 use crate::added::{Added, NotAdded, is_text};
+use crate::database::Value;
 use crate::error::StoreError;
-use crate::notes::{NewNote, Note, Noted, SelfNote};
+use crate::notes::{NewNote, Note, NoteKind, Noted, SelfNote};
 use crate::query::Call;
 
 /// Most notes of a call.
@@ -77,6 +78,32 @@ impl View<'_> {
         }
         self.store.note_access(self.token, "call.read", id, now)?;
         self.store.notes_of(id).map(Some)
+    }
+
+    /// Which of these calls supervisors have left notes on, and of what kind, each once. Calls that are not for this
+    /// reader have none.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn noted(&mut self, calls: &[Call]) -> Result<Vec<(String, NoteKind)>, StoreError> {
+        let calls: Vec<Value> = (calls
+            .iter()
+            .filter(|call| self.scope.has(call.agent.as_deref()))
+            .map(|call| call.id.as_str().into()))
+        .collect();
+        if calls.is_empty() {
+            return Ok(Vec::new());
+        }
+        let places: Vec<String> = (1..=calls.len()).map(|place| format!("${place}")).collect();
+        let sql = format!(
+            "SELECT DISTINCT call, kind FROM notes WHERE call IN ({}) ORDER BY call, kind",
+            places.join(", ")
+        );
+        let rows = self.store.database.query(&sql, &calls)?;
+        let kind = |name: &str| NoteKind::ALL.into_iter().find(|kind| kind.name() == name);
+        let noted = rows.iter().map(|row| Ok((row.text(0)?, kind(&row.text(1)?))));
+        let noted: Vec<(String, Option<NoteKind>)> = noted.collect::<Result<_, StoreError>>()?;
+        Ok(noted.into_iter().filter_map(|(call, kind)| Some((call, kind?))).collect())
     }
 
     /// Keeps an agent's own note on a call of theirs, in place of an earlier one; whether the call is theirs.

@@ -51,12 +51,14 @@ async fn calls(
             tiers: store.labels(Grouping::Tier)?,
             has_topics: store.has_topics()?,
         };
-        let filters = store.seen_by(&token).filters()?;
-        Ok((rows, store.trunks()?, labels, filters))
+        let mut view = store.seen_by(&token);
+        let (filters, noted) = (view.filters()?, view.noted(&rows)?);
+        Ok((rows, store.trunks()?, labels, filters, noted))
     });
-    let (rows, trunks, labels, filters) = visit.answered(asked.await)?;
+    let (rows, trunks, labels, filters, noted) = visit.answered(asked.await)?;
     let next = rows.last().filter(|_| rows.len() == A_PART).map(sidetone_store::Call::cursor);
     let list = CallList {
+        noted: &noted,
         rows: &rows,
         trunks: &trunks,
         labels: &labels,
@@ -84,6 +86,7 @@ async fn asked_calls(State(kept): State<Kept>, visit: Visit, Form(form): Form<Ca
 fn refused(frame: &Frame, fault: QueryFault) -> Response {
     let (query, labels) = (CallsQuery::default(), CallLabels::default());
     let list = CallList {
+        noted: &[],
         rows: &[],
         trunks: &[],
         labels: &labels,

@@ -102,11 +102,10 @@ async fn stream(
     visit: Visit,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
-    let agent = agent(&visit)?.to_owned();
-    let followed = desks.follow(kept, cookie(&headers), agent);
+    let followed = desks.follow(kept, cookie(&headers), agent(&visit)?);
     let events = followed.map(move |call| {
         let shell = visit.frame.again();
-        let part = sidetone_pages::desk_fragment(&shell.shell(), call.as_ref(), PATHS);
+        let part = sidetone_pages::desk_fragment(&shell.shell(), call.as_deref(), PATHS);
         Ok::<_, Infallible>(Event::default().data(part))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response())

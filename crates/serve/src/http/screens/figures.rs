@@ -6,7 +6,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use sidetone_pages::{Figures, FiguresQuery};
-use sidetone_store::StoreError;
+use sidetone_store::{Role, StoreError};
 
 use super::sources::Screens;
 use super::visit::Visit;
@@ -17,14 +17,18 @@ pub(super) fn router() -> Router<Screens> {
 }
 
 /// The figures that a query asks for; the usual ones if it asks for none that there could be.
-async fn figures_of(kept: &Kept, query: FiguresQuery, now: u64) -> Result<Figures, StoreError> {
+async fn figures_of(kept: &Kept, query: FiguresQuery, role: Role, now: u64) -> Result<Figures, StoreError> {
     let range = query.range(now).unwrap_or_else(|_| sidetone_pages::Range::usual(now));
     let (by, first, last) = (query.grouping(), range.before_first, range.last);
+    let (told, today) = ((range.first, last), now / 86_400_000);
     let asked = kept.ask(move |store| {
-        let (cues, topics) = (store.cue_sums(range.first, last)?, store.topic_sums(range.first, last)?);
-        Ok((store.days_by(by, first, last)?, cues, topics, store.holdout_sums(range.first, last)?))
+        let (cues, topics) = (store.told_cues(told, today)?, store.told_topics(told, today)?);
+        Ok((store.days_by(by, first, last)?, cues, topics, store.told_holdout(told, today)?))
     });
-    let (days, cues, topics, holdout) = asked.await?;
+    let (mut days, cues, topics, holdout) = asked.await?;
+    if role == Role::Director {
+        days = sidetone_pages::for_directors(days, today);
+    }
     Ok(Figures::of(&days, &query, now).with_cues(&cues).with_topics(&topics).with_holdout(holdout))
 }
 
@@ -33,7 +37,7 @@ async fn figures(
     visit: Visit,
     Query(query): Query<FiguresQuery>,
 ) -> Result<Response, Response> {
-    let figures = visit.answered(figures_of(&kept, query, visit.frame.now).await)?;
+    let figures = visit.answered(figures_of(&kept, query, visit.person.token.role, visit.frame.now).await)?;
     Ok(visit.frame.ok(sidetone_pages::figures(&visit.frame.shell(), &figures)))
 }
 
@@ -42,7 +46,7 @@ async fn figures_csv(
     visit: Visit,
     Query(query): Query<FiguresQuery>,
 ) -> Result<Response, Response> {
-    let figures = visit.answered(figures_of(&kept, query, visit.frame.now).await)?;
+    let figures = visit.answered(figures_of(&kept, query, visit.person.token.role, visit.frame.now).await)?;
     let named = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"sidetone-figures.csv\""),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use sidetone_events::Timestamp;
 use sidetone_pages::{Language, Shell};
@@ -19,12 +19,17 @@ use crate::http::limits::seconds;
 /// The cookie of the chosen language.
 const LANGUAGE: &str = "sidetone_language";
 
+/// Seconds after which a page asks again whose question had no answer.
+const ASKS_AGAIN: HeaderValue = HeaderValue::from_static("10");
+
 /// What a page is told of its reader, in a form that it can borrow from.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) language: Language,
     here: String,
     person: Option<Arc<Person>>,
+    /// Whether the page was asked for, and nothing sent with it.
+    is_read: bool,
     /// The time of the request, in milliseconds since 1970.
     pub(super) now: u64,
 }
@@ -34,20 +39,26 @@ impl<S: Sync> FromRequestParts<S> for Frame {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let person = parts.extensions.get::<Arc<Person>>().cloned();
-        Ok(Self::new(&parts.uri, &parts.headers, person))
+        Ok(Self::of(&parts.method, &parts.uri, &parts.headers, person))
     }
 }
 
 impl Frame {
+    /// The frame of a request that reads.
     pub(super) fn new(uri: &Uri, headers: &HeaderMap, person: Option<Arc<Person>>) -> Self {
+        Self::of(&Method::GET, uri, headers, person)
+    }
+
+    pub(super) fn of(method: &Method, uri: &Uri, headers: &HeaderMap, person: Option<Arc<Person>>) -> Self {
         let here = uri.path_and_query().map_or("/", |it| it.as_str()).to_owned();
-        Self { language: language(uri, headers), here, person, now: Timestamp::now().unix_millis() }
+        let is_read = matches!(*method, Method::GET | Method::HEAD);
+        Self { language: language(uri, headers), here, person, is_read, now: Timestamp::now().unix_millis() }
     }
 
     /// The same for a part that is sent later.
     pub(super) fn again(&self) -> Self {
         let (here, person) = (self.here.clone(), self.person.clone());
-        Self { language: self.language, here, person, now: Timestamp::now().unix_millis() }
+        Self { here, person, now: Timestamp::now().unix_millis(), ..*self }
     }
 
     pub(super) fn shell(&self) -> Shell<'_> {
@@ -91,10 +102,16 @@ impl Frame {
         ([(header::RETRY_AFTER, seconds(wait))], self.problem(StatusCode::TOO_MANY_REQUESTS)).into_response()
     }
 
-    /// The page for a question without an answer. What is wrong is in the log, for the operator.
+    /// The page for a question without an answer, which asks again by itself. What is wrong is in the log, for the
+    /// operator.
     pub(super) fn unavailable(&self, error: &StoreError) -> Response {
         log_unanswered(error);
-        self.problem(StatusCode::SERVICE_UNAVAILABLE)
+        let mut response = self.problem(StatusCode::SERVICE_UNAVAILABLE);
+        // What was written into a form stays a step back, for as long as its writer likes.
+        if self.is_read {
+            response.headers_mut().insert(header::REFRESH, ASKS_AGAIN);
+        }
+        response
     }
 }
 

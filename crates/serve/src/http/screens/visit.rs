@@ -29,7 +29,7 @@ impl<S: Sync> FromRequestParts<S> for Visit {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
         let person = parts.extensions.get::<Arc<Person>>().cloned();
-        let frame = Frame::new(&parts.uri, &parts.headers, person.clone());
+        let frame = Frame::of(&parts.method, &parts.uri, &parts.headers, person.clone());
         match person {
             Some(person) => Ok(Self { frame, person }),
             None => Err(frame.problem(StatusCode::UNAUTHORIZED)),
@@ -56,18 +56,18 @@ pub(super) async fn limited(State(screens): State<Screens>, request: Request, ne
 
 /// Lets those pass who have signed in; leads others to the sign-in.
 pub(super) async fn signed_in(State(kept): State<Kept>, mut request: Request, next: Next) -> Response {
-    let (uri, headers) = (request.uri().clone(), request.headers().clone());
+    let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
     let shown = cookie(&headers);
     let session = shown.clone().map(|(Shown::Session(session) | Shown::Token(session))| session);
     let person = match (kept.token(shown).await, session) {
         (Ok(Some(token)), Some(session)) => Person::new(token, session),
-        (Err(error), _) => return Frame::new(&uri, &headers, None).unavailable(&error),
+        (Err(error), _) => return Frame::of(&method, &uri, &headers, None).unavailable(&error),
         _ => {
             // A page's own script asks for parts of it: it gets an answer that it can tell from a page.
             if headers.contains_key("sec-fetch-mode") && headers.get("sec-fetch-mode") != Some(&NAVIGATES) {
                 return Frame::new(&uri, &headers, None).problem(StatusCode::UNAUTHORIZED);
             }
-            let next = if request.method() == Method::GET { uri.path() } else { "/" };
+            let next = if method == Method::GET { uri.path() } else { "/" };
             let had =
                 headers.get(header::COOKIE).is_some_and(|it| it.as_bytes().starts_with(COOKIE.as_bytes()));
             let ended = if had { "&ended=1" } else { "" };

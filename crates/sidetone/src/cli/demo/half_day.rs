@@ -1,4 +1,5 @@
-//! The half day before the demo's call: calls that the pages have something to show of.
+//! Calls before the demo's own, so that the pages have something to show: half of yesterday, whose sums are told, and
+//! the last hours.
 //!
 //! Their sound is the demo's own speech, cut at several places, and it passes through the very pipeline of a live call.
 //! Who called when, in which queue, and what became of it is made up.
@@ -21,24 +22,30 @@ use sidetone_store::{CallOutcome, Store, StoreConfig, Survey, Token};
 use crate::cli::analyze;
 use crate::rehearsal::{Heard, Rehearsal};
 
-/// How many calls there are.
-pub(super) const CALLS: u64 = 120;
-const HALF_A_DAY: Duration = Duration::from_secs(12 * 3_600);
+/// How many calls there are, and how many of them are of the last hours.
+pub(super) const CALLS: u64 = 300;
+const LATELY: u64 = 60;
+const HALF_A_DAY_MS: u64 = 12 * 3_600_000;
+const LAST_HOURS_MS: u64 = 4 * 3_600_000;
+const DAY_MS: u64 = 86_400_000;
 /// How long the store may take to have the calls.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Ringing.
 const WAITED: Duration = Duration::from_secs(4);
 
-/// The stretches of the demo's speech that are calls of their own, in seconds, and whether the agent holds after them.
-const STRETCHES: [(usize, usize, bool); 8] = [
-    (0, 120, false),
-    (0, 22, false),
-    (0, 45, true),
-    (24, 46, false),
-    (24, 120, false),
-    (34, 120, false),
-    (8, 30, true),
-    (12, 120, false),
+/// The stretches of the demo's speech that are calls of their own, in seconds, whether the agent holds after them, and
+/// how often they come: the caller is upset from the half minute on, and most callers of a day are not.
+const STRETCHES: [(usize, usize, bool, usize); 10] = [
+    (0, 120, false, 2),
+    (0, 22, false, 6),
+    (0, 18, false, 6),
+    (2, 20, false, 5),
+    (0, 45, true, 1),
+    (24, 46, false, 1),
+    (24, 120, false, 2),
+    (34, 120, false, 1),
+    (8, 30, true, 1),
+    (12, 120, false, 2),
 ];
 const QUEUES: [&str; 3] = ["billing", "orders", "service"];
 const TEAMS: [(&str, [&str; 4]); 2] =
@@ -65,10 +72,7 @@ pub(super) fn play(spool: &Spool, now: Timestamp, language: &Language) -> anyhow
     let mut lot = Lot(7);
     for number in 0..CALLS {
         let Some(call) = lot.of(&heard) else { continue };
-        // Even over the half day, the last one over some minutes ago.
-        let ago = HALF_A_DAY.as_millis() as u64 * (CALLS - number) / CALLS;
-        let ago = ago.saturating_sub(lot.draw(240_000)).max(300_000);
-        let began = Timestamp::from_unix_millis(now.unix_millis().saturating_sub(ago));
+        let began = began(number, now.unix_millis(), &mut lot);
         for event in events(call, &hasher, began, number, &mut lot)? {
             spool.append(event);
         }
@@ -76,12 +80,32 @@ pub(super) fn play(spool: &Spool, now: Timestamp, language: &Language) -> anyhow
     Ok(())
 }
 
-/// Hears each stretch once; its words too, where they are recognised.
-fn hear(language: &Language) -> anyhow::Result<Vec<Heard>> {
+/// When a call began: evenly over yesterday from eight to eight (UTC), or over the last hours, the last one some
+/// minutes ago.
+fn began(number: u64, now: u64, lot: &mut Lot) -> Timestamp {
+    let yesterday = CALLS - LATELY;
+    let millis = match number.checked_sub(yesterday) {
+        None => {
+            let midnight = (now / DAY_MS * DAY_MS).saturating_sub(DAY_MS);
+            midnight + 8 * 3_600_000 + HALF_A_DAY_MS * number / yesterday + lot.draw(240_000)
+        }
+        Some(number) => {
+            let ago = LAST_HOURS_MS * (LATELY - number) / LATELY;
+            now.saturating_sub(ago.saturating_sub(lot.draw(240_000)).max(300_000))
+        }
+    };
+    Timestamp::from_unix_millis(millis)
+}
+
+/// Hears each stretch once; its words too, where they are recognised. Each stands there as often as it comes.
+fn hear(language: &Language) -> anyhow::Result<Vec<Arc<Heard>>> {
     let scribe = if language.enabled { Some(analyze::scribe(&language.model)?) } else { None };
     let rehearsal = Rehearsal::new(scribe)?;
     let cues = Arc::new(CueSet::shipped()?);
-    Ok(STRETCHES.into_iter().map(|(from, to, holds)| rehearsal.hear(from, to, holds, &cues)).collect())
+    let heard = STRETCHES.into_iter().flat_map(|(from, to, holds, times)| {
+        std::iter::repeat_n(Arc::new(rehearsal.hear(from, to, holds, &cues)), times)
+    });
+    Ok(heard.collect())
 }
 
 /// The events of one call.

@@ -50,7 +50,8 @@ pub(super) async fn show_pages(
         remark(output.json, &format!("{who}:"));
         remark(output.json, token);
     }
-    let said = "making half a day before: calls of the demo's own speech, with made-up callers and outcomes";
+    let said =
+        "making calls of yesterday and the last hours: the demo's own speech, made-up callers and outcomes";
     remark(output.json, &format!("{said} ({})", half_day::CALLS));
     let (book, store, crm) = (server.book(), opened.store.clone(), opened.crm.clone());
     let made = tokio::task::spawn_blocking(move || {
