@@ -31,7 +31,6 @@ static void (*submit)(void *record, u64 flags) = (void *)BPF_FUNC_ringbuf_submit
 
 // On to the next program, and to the socket in the end: TCX_NEXT, and "unspecified" for clsact.
 #define UP (-1)
-#define LOOPBACK 1
 
 #define ETHERNET 14
 #define UDP 17
@@ -67,6 +66,7 @@ struct flow {
     u32 number;     // of the flow, and of its place in `counts`
     u32 generation; // tells it from an earlier flow of that number
     u32 interface;  // where it leaves; 0: to a socket of this machine
+    u32 came;       // where it comes in
     u32 flags;
     u32 ssrc;       // network order: the one that may pass
     u32 new_ssrc;   // network order; this and the next two if shifted
@@ -231,6 +231,10 @@ INLINE int parse(struct __sk_buff *skb, struct key *key, struct packet *packet) 
         whole = __builtin_bswap16(*(u16 *)(ip + 4));
         copy16(key->source, ip + 8);
         copy16(key->local, ip + 24);
+        // What is written like an IPv4 address is none here (the kernel drops it, RFC 4291 2.5.5.2), but would be in `flows`.
+        const u32 *source = (const u32 *)key->source;
+        if (!source[0] && !source[1] && source[2] == __builtin_bswap32(0xffff))
+            return 0;
         packet->udp = ETHERNET + IPV6_HEADER;
         packet->v6 = 1;
         udp = ip + IPV6_HEADER;
@@ -238,6 +242,9 @@ INLINE int parse(struct __sk_buff *skb, struct key *key, struct packet *packet) 
         return 0;
     }
     if (udp + UDP_HEADER + RTP_HEADER > end)
+        return 0;
+    // Over IPv6 no packet goes without a checksum (RFC 8200 8.1).
+    if (packet->v6 && !*(u16 *)(udp + 6))
         return 0;
     u32 length = __builtin_bswap16(*(u16 *)(udp + 4));
     if (length != whole || length < UDP_HEADER + RTP_HEADER || length > UDP_HEADER + LARGE)
@@ -347,6 +354,12 @@ int forward(struct __sk_buff *skb) {
     // For this host, not by broadcast or multicast.
     if (skb->pkt_type != 0)
         return UP;
+    // Several datagrams in one, of which one header would be looked at and changed: the socket takes them apart.
+    if (skb->gso_size)
+        return UP;
+    // Of a VLAN, whose tag is kept beside the packet: at the VLAN's own interface it comes by again, without one.
+    if (skb->vlan_present)
+        return UP;
     if (!parse(skb, &key, &packet)) {
         // Perhaps the headers aren't in one piece.
         if (skb->len < ETHERNET + IPV4_HEADER + UDP_HEADER + RTP_HEADER ||
@@ -359,9 +372,8 @@ int forward(struct __sk_buff *skb) {
     struct flow *flow = lookup(&flows, &key);
     if (!flow)
         return UP;
-    // To a socket here only what a socket here has sent: of anything else the kernel would ask why it bears an address
-    // of this machine.
-    if (!flow->interface && skb->ifindex != LOOPBACK)
+    // By another way than the one that leads back to its source: whoever is there may have borrowed the address.
+    if (skb->ifindex != flow->came)
         return UP;
 
     // Kept apart, or the compiler makes one of the two.

@@ -5,7 +5,8 @@ use std::io;
 use std::net::IpAddr;
 
 use aya::maps::{Array, HashMap, MapData, MapError, RingBuf};
-use aya::programs::{ProgramError, SchedClassifier, TcAttachType};
+use aya::programs::tc::TcAttachOptions;
+use aya::programs::{LinkOrder, ProgramError, SchedClassifier, TcAttachType};
 use aya::{Ebpf, EbpfError};
 use nix::net::if_::InterfaceFlags;
 
@@ -15,6 +16,8 @@ use crate::wire::{COUNT, Count, FLOW, KEY, MOST_WAYS, Passed, Way, WayId};
 
 /// The loopback interface, by which a PBX on the same machine is reached.
 const LOOPBACK: &str = "lo";
+/// Its index, in every network namespace.
+const LOOPBACK_INDEX: u32 = 1;
 
 /// Why the kernel forwards nothing.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +61,7 @@ impl Unavailable {
 /// A way that the kernel does not take.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// It leads from one address family to the other, or there is no route.
+    /// It leads from one address family to the other, or to a socket here from elsewhere, or there is no route.
     #[error("the kernel forwards within one address family, by one interface")]
     NotForwardable,
     /// The table is full, or the kernel has no memory.
@@ -93,7 +96,9 @@ impl Path {
         let mut path = Self::load()?;
         let program = program(&mut path._loaded)?;
         for (interface, needed) in interfaces {
-            match program.attach(&interface, TcAttachType::Ingress) {
+            // TCX and nothing else: a filter of the older kind would outlive this process.
+            let tcx = TcAttachOptions::TcxOrder(LinkOrder::default());
+            match program.attach_with_options(&interface, TcAttachType::Ingress, tcx) {
                 Ok(_) => path.interfaces.push(interface),
                 Err(error) if needed => return Err(Unavailable::NotHooked(interface, told(&error))),
                 // What comes in there comes to the sockets.
@@ -126,21 +131,26 @@ impl Path {
         &self.interfaces
     }
 
-    /// From now on the kernel forwards these packets. A way with the same local address and source is replaced.
+    /// From now on the kernel forwards these packets, if they come in where the route to their source leads (`back`).
+    /// A way with the same local address and source is replaced.
     ///
     /// # Errors
-    /// When the way leads between address families, or there is no room.
-    pub fn open_way(&mut self, id: WayId, way: &Way, route: Route) -> Result<(), Refused> {
-        let interface = match route {
-            Route::By(0) => return Err(Refused::NotForwardable),
-            Route::By(index) => index,
-            Route::Local => 0,
+    /// When the way leads between address families, or to a socket here from elsewhere (of a packet with an address of
+    /// this machine the kernel would ask why it comes from there), or there is no room.
+    pub fn open_way(&mut self, id: WayId, way: &Way, back: Route, route: Route) -> Result<(), Refused> {
+        let (came, interface) = match (back, route) {
+            (Route::By(0), _) | (_, Route::By(0)) | (Route::By(_), Route::Local) => {
+                return Err(Refused::NotForwardable);
+            }
+            (Route::By(came), Route::By(index)) => (came, index),
+            (Route::Local, Route::By(index)) => (LOOPBACK_INDEX, index),
+            (Route::Local, Route::Local) => (LOOPBACK_INDEX, 0),
         };
         if !way.is_of_one_family() || id.number >= MOST_WAYS {
             return Err(Refused::NotForwardable);
         }
         self.counts.set(id.number, [0; COUNT], 0).map_err(Refused::Full)?;
-        self.flows.insert(way.key(), way.flow(id, interface), 0).map_err(Refused::Full)
+        self.flows.insert(way.key(), way.flow(id, came, interface), 0).map_err(Refused::Full)
     }
 
     /// From now on these packets go to their socket again. Records of those that passed before may still come.
@@ -195,7 +205,9 @@ fn interfaces_of(addresses: &[IpAddr]) -> io::Result<BTreeMap<String, bool>> {
         let ours = v4.or(v6).is_some_and(|ip| addresses.contains(&ip));
         let ethernet = address.as_link_addr().is_some_and(|link| link.hatype() == nix::libc::ARPHRD_ETHER);
         if ours || (ethernet && interface.flags.contains(InterfaceFlags::IFF_UP)) {
-            *found.entry(interface.interface_name).or_default() |= ours;
+            // An address may have a label, `eth0:1`: the interface is what stands before it.
+            let name = interface.interface_name.split(':').next().unwrap_or_default().to_owned();
+            *found.entry(name).or_default() |= ours;
         }
     }
     Ok(found)

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Bytes of a key of `flows`.
 pub(crate) const KEY: usize = 36;
 /// Bytes of a value of `flows`.
-pub(crate) const FLOW: usize = 84;
+pub(crate) const FLOW: usize = 88;
 /// Bytes of a value of `counts`.
 pub(crate) const COUNT: usize = 32;
 /// Bytes before the packet in a record.
@@ -78,8 +78,8 @@ impl Way {
         key
     }
 
-    /// `interface` is 0 for a socket of this machine.
-    pub(crate) fn flow(&self, id: WayId, interface: u32) -> [u8; FLOW] {
+    /// It comes in by the interface `came`, and leaves by `interface`, which is 0 for a socket of this machine.
+    pub(crate) fn flow(&self, id: WayId, came: u32, interface: u32) -> [u8; FLOW] {
         let shift = self.shift.unwrap_or(Shift { ssrc: self.ssrc, sequence: 0, timestamp: 0 });
         let flags = if self.copied { COPIED } else { 0 } | if self.shift.is_some() { SHIFTED } else { 0 };
         let mut flow = [0; FLOW];
@@ -91,6 +91,7 @@ impl Way {
         out.bytes(&id.number.to_ne_bytes());
         out.bytes(&id.generation.to_ne_bytes());
         out.bytes(&interface.to_ne_bytes());
+        out.bytes(&came.to_ne_bytes());
         out.bytes(&flags.to_ne_bytes());
         out.bytes(&self.ssrc.to_be_bytes());
         out.bytes(&shift.ssrc.to_be_bytes());

@@ -110,15 +110,24 @@ impl Bench {
 
     fn with(way: &Way, route: Route) -> Self {
         let mut bench = Self::new();
-        bench.path.open_way(ID, way, route).unwrap();
+        bench.path.open_way(ID, way, Route::Local, route).unwrap();
         bench
     }
 
     /// The program's answer, and the frame as it left it.
     fn run(&mut self, frame: &[u8]) -> (u32, Vec<u8>) {
+        self.run_as(frame, None)
+    }
+
+    /// The same, of a frame that the kernel has this to tell of.
+    fn run_as(&mut self, frame: &[u8], about: Option<&[u8]>) -> (u32, Vec<u8>) {
         let mut out = vec![0; 4_096];
-        let options =
-            TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..TestRunOptions::new() };
+        let options = TestRunOptions {
+            data_in: Some(frame),
+            data_out: Some(&mut out),
+            ctx_in: about,
+            ..TestRunOptions::new()
+        };
         let result = program(&mut self.path._loaded).unwrap().test_run(options).unwrap();
         let length = result.data_size_out as usize;
         out.truncate(length);
@@ -262,6 +271,115 @@ fn whatever_is_not_settled_goes_up_untouched_and_untold() {
     assert_eq!(bench.run(&good).0, REDIRECTED);
 }
 
+/// `gso_segs` and `gso_size` of `struct __sk_buff` (linux/bpf.h).
+fn of_several(segments: u32, size: u32) -> Vec<u8> {
+    let mut about = vec![0; 192];
+    about[164..168].copy_from_slice(&segments.to_ne_bytes());
+    about[176..180].copy_from_slice(&size.to_ne_bytes());
+    about
+}
+
+/// As GRO joins them (`rx-udp-gro-forwarding`), and as a sender with `UDP_SEGMENT` on the other end of a veth does: the
+/// second datagram would pass with its own numbers, and unjudged.
+#[test]
+fn several_datagrams_in_one_go_up() {
+    let way = v4();
+    let mut bench = Bench::with(&way, Route::By(1));
+    let packet = rtp(0, way.ssrc, &[1; 160]);
+    let both = frame(way.source, way.local, 0, 57, &[&packet[..], &rtp(101, 7, &[1; 160])].concat());
+    assert_eq!(bench.run_as(&both, Some(&of_several(2, 172))), (UP, both));
+    assert_eq!(bench.told(), []);
+}
+
+#[test]
+fn an_ipv4_address_in_an_ipv6_packet_is_nobodys() {
+    let way = v4();
+    let mut bench = Bench::with(&way, Route::By(1));
+    let mapped = |at: SocketAddr| match at.ip() {
+        IpAddr::V4(ip) => SocketAddr::new(ip.to_ipv6_mapped().into(), at.port()),
+        IpAddr::V6(_) => at,
+    };
+    let forged = frame(mapped(way.source), mapped(way.local), 0, 57, &rtp(0, way.ssrc, &[1; 160]));
+    assert_eq!(bench.run(&forged), (UP, forged));
+    assert_eq!(bench.told(), []);
+}
+
+#[test]
+fn over_ipv6_a_packet_without_checksum_goes_up() {
+    let way = v6();
+    let mut bench = Bench::with(&way, Route::By(1));
+    let mut bare = frame(way.source, way.local, 0, 57, &rtp(0, way.ssrc, &[1; 160]));
+    bare[60..62].fill(0);
+    assert_eq!(bench.run(&bare), (UP, bare));
+}
+
+/// Frames are tried as if they came by loopback: whoever is on the network sends from 127.0.0.1 in vain, and so does
+/// the neighbour at one interface with the address of a party at another.
+#[test]
+fn what_comes_by_another_way_than_its_source_has_goes_up() {
+    let way = v4();
+    let mut bench = Bench::new();
+    bench.path.open_way(ID, &way, Route::By(2), Route::By(1)).unwrap();
+    let came = frame(way.source, way.local, 0, 57, &rtp(0, way.ssrc, &[1; 160]));
+    assert_eq!(bench.run(&came), (UP, came.clone()));
+    bench.path.open_way(ID, &way, Route::Local, Route::By(1)).unwrap();
+    assert_eq!(bench.run(&came).0, REDIRECTED);
+    assert!(matches!(
+        bench.path.open_way(ID, &way, Route::By(2), Route::Local),
+        Err(Refused::NotForwardable)
+    ));
+}
+
+/// In a network of its own: an interface with a labelled address, and packets of a VLAN that this machine is not part
+/// of, in the name of a party outside it.
+#[test]
+fn labels_are_no_interfaces_and_vlans_are_not_the_untagged_network() {
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).expect("run it as root");
+    let ip = |line: &str| {
+        assert!(Command::new("ip").args(line.split(' ')).status().unwrap().success(), "ip {line}");
+    };
+    ip("link set lo up");
+    ip("link add own type veth peer name far");
+    ip("addr add 10.0.0.1/24 dev own label own:1");
+    ip("link set own up");
+    ip("link set far up");
+    let index = |name: &str| nix::net::if_::if_nametoindex(name).unwrap();
+    let mut path = Path::open(&["10.0.0.1".parse().unwrap()]).unwrap();
+    assert_eq!(path.interfaces(), ["far", "lo", "own"]);
+
+    let way = Way { source: "10.0.0.7:4000".parse().unwrap(), ..v4() };
+    path.open_way(ID, &way, Route::By(index("own")), Route::By(index("own"))).unwrap();
+    let sent = |payload: &[u8], tag: &[u8]| {
+        let mut frame = frame(way.source, way.local, 0, 57, &rtp(0, way.ssrc, payload));
+        frame[..6].copy_from_slice(&mac("own"));
+        raw_send("far", &[&frame[..12], tag, &frame[12..]].concat());
+    };
+    sent(b"in a VLAN", &[0x81, 0, 0, 100]);
+    sent(b"in none", &[]);
+    // One end of a veth receives in the order that the other sends.
+    let mut told = Vec::new();
+    while path.passed(1, |passed| told = passed.packet[12..].to_vec()) == 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(told, b"in none");
+}
+
+fn mac(interface: &str) -> [u8; 6] {
+    nix::ifaddrs::getifaddrs()
+        .unwrap()
+        .filter(|found| found.interface_name == interface)
+        .find_map(|found| found.address?.as_link_addr()?.addr())
+        .unwrap()
+}
+
+/// Sends a frame as it is (packet(7)). A veth's other end may receive it a moment later.
+fn raw_send(interface: &str, frame: &[u8]) {
+    let send = "import socket, sys; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); \
+                s.bind((sys.argv[1], 0)); s.send(bytes.fromhex(sys.argv[2]))";
+    let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(Command::new("python3").args(["-c", send, interface, &hex]).status().unwrap().success());
+}
+
 #[test]
 fn a_closed_way_passes_nothing() {
     let way = v4();
@@ -270,7 +388,7 @@ fn a_closed_way_passes_nothing() {
     bench.path.close_way(&way);
     assert_eq!(bench.run(&came), (UP, came.clone()));
     let again = WayId { generation: 10, ..ID };
-    bench.path.open_way(again, &way, Route::By(1)).unwrap();
+    bench.path.open_way(again, &way, Route::Local, Route::By(1)).unwrap();
     assert_eq!(bench.run(&came).0, REDIRECTED);
     assert_eq!(bench.told()[0].0, again);
 }
@@ -296,7 +414,10 @@ fn a_full_ring_costs_records_and_no_packet() {
 fn ways_between_families_are_refused() {
     let mut bench = Bench::new();
     let mixed = Way { from: v6().from, to: v6().to, ..v4() };
-    assert!(matches!(bench.path.open_way(ID, &mixed, Route::By(1)), Err(Refused::NotForwardable)));
+    assert!(matches!(
+        bench.path.open_way(ID, &mixed, Route::Local, Route::By(1)),
+        Err(Refused::NotForwardable)
+    ));
 }
 
 #[test]

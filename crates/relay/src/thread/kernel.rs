@@ -23,6 +23,8 @@ use sidetone_tap::{Arrival, TapSender};
 const LOOKS: Duration = Duration::from_millis(10);
 /// Records taken at one look: more than a thousand calls make in that time. What is left waits for the next turn.
 const MOST_RECORDS: usize = 8_192;
+/// Looks after which a ring that was full is empty: of the shortest records, 48 bytes each, it holds 174,763.
+const MOST_LOOKS: usize = 8 * 1_024 * 1_024 / 48 / MOST_RECORDS + 1;
 /// How long after a refusal the kernel is not asked again for that direction.
 const ASKED_AGAIN: Duration = Duration::from_secs(1);
 
@@ -49,6 +51,15 @@ struct Slot {
     untold: u64,
 }
 
+/// The routes of a way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Routed {
+    /// Back to its source: packets that come in elsewhere come to the socket.
+    back: Route,
+    /// Where it leaves.
+    on: Route,
+}
+
 /// The ways of a stream, by the side that they come from.
 #[derive(Debug, Default)]
 pub(super) struct Ways {
@@ -58,7 +69,7 @@ pub(super) struct Ways {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Open {
-    way: Option<(WayId, Way, Route)>,
+    way: Option<(WayId, Way, Routed)>,
     /// The kernel is not to be asked before.
     not_before: Duration,
 }
@@ -100,10 +111,10 @@ impl Kernel {
         self.path.interfaces()
     }
 
-    /// Takes what has passed through the streams' judgements.
-    fn catch_up(&mut self, streams: &mut Slab<Stream>, taps: &mut [TapSender], batch: &mut Batch) {
+    /// Takes what has passed through the streams' judgements; true if there may be more.
+    fn catch_up(&mut self, streams: &mut Slab<Stream>, taps: &mut [TapSender], batch: &mut Batch) -> bool {
         let Self { path, slots, epoch, packet, .. } = self;
-        path.passed(MOST_RECORDS, |passed| {
+        let taken = path.passed(MOST_RECORDS, |passed| {
             let Some(slot) = usize::try_from(passed.id.number).ok().and_then(|number| slots.get(number))
             else {
                 return;
@@ -130,14 +141,15 @@ impl Kernel {
             batch.by_kernel += 1;
             batch.octets += passed.length as u64;
         });
+        taken == MOST_RECORDS
     }
 
-    fn open_way(&mut self, stream: usize, side: Side, way: Way, route: Route) -> Option<WayId> {
+    fn open_way(&mut self, stream: usize, side: Side, way: Way, routed: Routed) -> Option<WayId> {
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
         let number = self.slots.insert(Slot { stream, side, way, generation, untold: 0 });
         let id = u32::try_from(number).ok().map(|number| WayId { number, generation });
-        let opened = id.filter(|id| self.path.open_way(*id, &way, route).is_ok());
+        let opened = id.filter(|id| self.path.open_way(*id, &way, routed.back, routed.on).is_ok());
         if opened.is_none() {
             self.slots.try_remove(number);
         }
@@ -154,11 +166,10 @@ impl RelayThread {
         }
     }
 
-    /// Takes what the kernel has forwarded since the last time.
-    pub(super) fn catch_up(&mut self) {
-        if let Some(kernel) = &mut self.kernel {
-            kernel.catch_up(&mut self.streams, &mut self.taps, &mut self.batch);
-        }
+    /// Takes what the kernel has forwarded since the last time; true if there may be more.
+    pub(super) fn catch_up(&mut self) -> bool {
+        let Some(kernel) = &mut self.kernel else { return false };
+        kernel.catch_up(&mut self.streams, &mut self.taps, &mut self.batch)
     }
 
     /// After a socket has been read: opens the way of its packets if they have settled, and closes those of its stream
@@ -182,8 +193,8 @@ impl RelayThread {
     /// Closes a way that leads elsewhere by now.
     fn revise(&mut self, number: usize, side: Side) {
         let Some(stream) = self.streams.get_mut(number) else { return };
-        let Some((_, open, route)) = stream.ways.from(side).way else { return };
-        if self.wanted(number, side) != Some((open, route)) {
+        let Some((_, open, routed)) = stream.ways.from(side).way else { return };
+        if self.wanted(number, side) != Some((open, routed)) {
             self.close_way(number, side);
         }
     }
@@ -195,14 +206,14 @@ impl RelayThread {
         if open.way.is_some() || now < open.not_before {
             return;
         }
-        let Some((way, route)) = self.wanted(number, side) else { return };
+        let Some((way, routed)) = self.wanted(number, side) else { return };
         let Some(kernel) = &mut self.kernel else { return };
-        let id = kernel.open_way(number, side, way, route);
+        let id = kernel.open_way(number, side, way, routed);
         let Some(stream) = self.streams.get_mut(number) else { return };
         let open = stream.ways.from(side);
         match id {
             Some(id) => {
-                open.way = Some((id, way, route));
+                open.way = Some((id, way, routed));
                 self.totals.ways.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             }
             None => open.not_before = now + ASKED_AGAIN,
@@ -210,7 +221,7 @@ impl RelayThread {
     }
 
     /// The way of packets from `side`, if they have settled.
-    fn wanted(&mut self, number: usize, side: Side) -> Option<(Way, Route)> {
+    fn wanted(&mut self, number: usize, side: Side) -> Option<(Way, Routed)> {
         let now = self.woken;
         let stream = self.streams.get_mut(number)?;
         let Heading { source, ssrc, up, to, leaves } = stream.relay.heading(side)?;
@@ -226,8 +237,10 @@ impl RelayThread {
         if !way.is_of_one_family() {
             return None;
         }
-        let route = self.kernel.as_mut()?.routes.find(now, from.ip(), to.ip())?;
-        Some((way, route))
+        let routes = &mut self.kernel.as_mut()?.routes;
+        let back = routes.find(now, local.ip(), source.ip())?;
+        let on = routes.find(now, from.ip(), to.ip())?;
+        Some((way, Routed { back, on }))
     }
 
     /// Closes the ways of a call: what comes from now on comes to its sockets.
@@ -248,8 +261,13 @@ impl RelayThread {
         if let Some(kernel) = &mut self.kernel {
             kernel.path.close_way(&way);
         }
-        // What had passed before is this way's still.
-        self.catch_up();
+        // What had passed before is this way's still, and nobody could tell whose it was later. The ring holds no more
+        // than that many times; what the kernel adds meanwhile is other ways'.
+        for _ in 0..MOST_LOOKS {
+            if !self.catch_up() {
+                break;
+            }
+        }
         self.miss(id, number, side);
         if let (Some(kernel), Ok(slot)) = (&mut self.kernel, usize::try_from(id.number)) {
             kernel.slots.try_remove(slot);

@@ -235,6 +235,26 @@ fn a_call_that_ends_leaves_nothing_in_the_kernel() {
     assert_eq!(received(&express.desk.pbx), None);
 }
 
+/// The thread had no turn for a while, and the first thing that it is told is that the call is over: the last report
+/// has all packets still. An announcement would go on from the last one's numbers.
+#[test]
+fn a_way_is_not_closed_before_all_that_passed_is_taken() {
+    let mut express = Bench::new(true);
+    for sequence in 0..5_u16 {
+        express.send(Who::Carrier, &rtp(0, sequence, 7, 160));
+    }
+    for sequence in 5..30_000_u16 {
+        express.desk.carrier.send_to(&rtp(0, sequence, 7, 0), express.desk.entrance).unwrap();
+    }
+    express.desk.orders.give(Command::Close { call: CALL });
+    express.turns(1);
+    let closed = std::iter::from_fn(|| express.desk.told.try_recv().ok()).find_map(|notice| match notice {
+        Notice::Closed(_, reports) => Some(reports[0].trunk),
+        _ => None,
+    });
+    assert_eq!(closed.map(|trunk| (trunk.packets, trunk.lost)), Some((30_000, 0)));
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let who = prop_oneof![
         6 => Just(Who::Carrier),
