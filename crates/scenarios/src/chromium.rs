@@ -261,7 +261,11 @@ impl Chromium {
 
     /// Waits until the page shows a text.
     pub fn shows(&mut self, text: &str) {
-        until(&format!("the page to show {text:?}"), || self.text().contains(text).then_some(()));
+        let start = std::time::Instant::now();
+        while !self.text().contains(text) {
+            assert!(start.elapsed() < crate::GUARD, "the page never shows {text:?}, but:\n{}", self.text());
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
     }
 
     /// Clicks with the mouse on the middle of the first element that a CSS selector finds.
