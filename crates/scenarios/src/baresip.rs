@@ -138,7 +138,8 @@ impl Baresip {
             TcpStream::connect((own, 4444)).ok()
         });
         control.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-        let console = TcpStream::connect((own, 5555)).expect("baresip's console");
+        // It opens one after the other.
+        let console = until("baresip's console", || TcpStream::connect((own, 5555)).ok());
         console.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         Self { process, control, inbox: String::new(), console, shown: Vec::new(), dir, played }
     }

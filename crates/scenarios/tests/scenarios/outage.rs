@@ -38,8 +38,8 @@ fn load(sidetone: &Sidetone, dir: &Path, port: u16, calls: usize, net: &Net) -> 
     let mut caller = Plan::new("load", "uac", net.at(host::TRUNK, port));
     caller.remote = Some(sidetone.sip());
     caller.calls = u32::try_from(calls).unwrap();
-    // Not as few at once as SIPp would make them by itself. And with Call-IDs of their own: the callee takes a call that
-    // is like an ended one for that one's.
+    // Not as few at once as SIPp would make them by itself. And with Call-IDs of their own: the callee takes a call
+    // that is like an ended one for that one's.
     let calls_of_its_own = format!("load-{port}-%u-%p@test");
     caller.options = ["-r", "5", "-l", "100", "-cid_str", &calls_of_its_own].map(str::to_owned).to_vec();
     Sipp::start(caller, dir)

@@ -1,5 +1,5 @@
-//! Loss, duplicates and reordering on the way to Sidetone: what arrives goes on as it arrived, and is counted for what it
-//! is, whether the program or the kernel forwards it.
+//! Loss, duplicates and reordering on the way to Sidetone: what arrives goes on as it arrived, and is counted for what
+//! it is, whether the program or the kernel forwards it.
 
 use serde_json::Value;
 use sidetone_scenarios::call::Call;
