@@ -325,13 +325,13 @@ impl Report {
         )?;
         writeln!(
             out,
-            "{:<22}{:>6}{:>18}{:>12}{:>20}{:>10}",
-            "", "calls", "CPU µs per packet", "x rtpengine", "of it in the program", "p99 µs"
+            "{:<22}{:>6}{:>19}{:>13}{:>16}{:>10}",
+            "", "calls", "CPU µs per packet", "x rtpengine", "in the program", "p99 µs"
         )?;
         for row in rows().filter(|row| row.subject != media::Subject::Nobody) {
             writeln!(
                 out,
-                "{:<22}{:>6}{:>18.2}{:>12}{:>20.2}{:>10}",
+                "{:<22}{:>6}{:>19.2}{:>13}{:>16.2}{:>10}",
                 name(row.subject),
                 row.calls,
                 row.everything_us.unwrap_or_default(),
