@@ -163,7 +163,7 @@ impl Drop for Lasting {
 fn a_call_outlives_the_program_without_one_packet_lost() {
     let lasting = Lasting::new();
     let mut call = Between::machines(["10.78.1.1", "10.78.1.2"], ["10.78.2.1", "10.78.2.2"], 24, |setup| {
-        lasting.of(setup)
+        lasting.of(setup);
     });
     call.settle();
     // Until the relay has told of the settled stream for the journal.
@@ -204,7 +204,7 @@ fn a_call_outlives_the_program_without_one_packet_lost() {
 fn what_no_call_claims_is_taken_out_of_the_kernel() {
     let lasting = Lasting::new();
     let mut call = Between::machines(["10.79.1.1", "10.79.1.2"], ["10.79.2.1", "10.79.2.2"], 24, |setup| {
-        lasting.of(setup)
+        lasting.of(setup);
     });
     call.settle();
     call.sidetone.process().kill();
