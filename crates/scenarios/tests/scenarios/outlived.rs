@@ -4,8 +4,8 @@ use serde_json::Value;
 use sidetone_scenarios::call::Call;
 use sidetone_scenarios::net::{Net, host};
 use sidetone_scenarios::rtp::{both_ways, nothing, one_way, rtcp_both_ways, speak};
-use sidetone_scenarios::sidetone::{Setup, of_kind};
-use sidetone_scenarios::sipp::Plan;
+use sidetone_scenarios::sidetone::{SESSIONS, Setup, Sidetone, of_kind};
+use sidetone_scenarios::sipp::{Plan, Sipp};
 use sidetone_scenarios::{repository, until};
 use tempfile::TempDir;
 
@@ -210,4 +210,40 @@ fn a_call_that_nobody_carries_on_in_time_is_closed_with_its_receipt() {
     call.caller.finish();
     call.callee.finish();
     call.sidetone.finish();
+}
+
+/// A good many calls are carried on, none is left behind, and all of them end as they would have. `SIDETONE_CALLS` says
+/// how many, to see how long it takes; the log says that.
+#[test]
+fn all_calls_are_carried_on() {
+    let calls: u32 = std::env::var("SIDETONE_CALLS").map_or(100, |calls| calls.parse().unwrap());
+    let net = Net::lease();
+    let (mut setup, _journal) = journalled(&net);
+    setup.media = setup.media.replace("30000-30199", "20000-39999");
+    setup.more.push_str("[limits]\ncalls = 10000\ncalls_per_second = 1000\n");
+    let mut sidetone = Sidetone::start(&net, &setup);
+    let mut callee = Plan::new("load", "uas", net.at(host::PBX, 5060));
+    callee.calls = calls;
+    let mut callee = Sipp::start(callee, sidetone.dir());
+    let mut caller = Plan::new("load", "uac", net.at(host::TRUNK, 5060));
+    caller.remote = Some(sidetone.sip());
+    caller.calls = calls;
+    caller.options = ["-r", "50", "-l", &calls.to_string()].map(str::to_owned).to_vec();
+    let mut caller = Sipp::start(caller, sidetone.dir());
+    caller.wait_sent("ACK", calls as usize);
+    until("all calls to be written down", || {
+        let metric = |name| sidetone.metric(name);
+        let all = metric("sidetone_journal_calls") == f64::from(calls);
+        (all && metric("sidetone_journal_waiting") == 0.0).then_some(())
+    });
+    sidetone.kill_and_start_anew();
+    let carried_on = sidetone.series("sidetone_journal_recovered_calls_total", &[("outcome", "carried_on")]);
+    assert_eq!(carried_on, f64::from(calls));
+    assert_eq!(sidetone.metric(SESSIONS), f64::from(calls));
+    println!("{}", sidetone.output().lines().filter(|line| line.contains("took_ms")).collect::<String>());
+    caller.open_gates();
+    caller.finish();
+    callee.finish();
+    let events = sidetone.finish();
+    assert_eq!(of_kind(&events, "call.ended").len(), calls as usize);
 }

@@ -1,6 +1,7 @@
 //! Carries on the calls that the process before has written down.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use sidetone_book::Calls;
 use sidetone_call::CallKey;
@@ -11,6 +12,7 @@ use sidetone_relay::StreamKept;
 /// Carries on the calls of the process before, where they may be; closes the others, so that each has its last event
 /// and its receipt. From here on calls are written down.
 pub(super) fn carry_on(life: Life, signalling: &Arc<Signalling>, calls: &Calls, journal: &Journal) {
+    let began = Instant::now();
     let pen = journal.pen();
     calls.keep_in(pen.clone());
     let Life { standing, alive, calls: kept, .. } = life;
@@ -55,7 +57,8 @@ pub(super) fn carry_on(life: Life, signalling: &Arc<Signalling>, calls: &Calls, 
     journal.count(carried_on, given_up);
     if carried_on > 0 {
         let gone_ms = signalling.now().saturating_sub(alive).as_millis();
-        tracing::info!(calls = carried_on, gone_ms, "calls of the process before are carried on");
+        let took_ms = began.elapsed().as_millis();
+        tracing::info!(calls = carried_on, gone_ms, took_ms, "calls of the process before are carried on");
     }
 }
 
