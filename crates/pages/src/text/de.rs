@@ -275,6 +275,7 @@ pub(super) static TEXTS: Texts = Texts {
     media_of: "Medien ({})",
     // Figures.
     figures_below: "{} bis {}: {} Gespräche, verglichen mit ebenso vielen Tagen davor.",
+    figures_below_alone: "{} bis {}: {} Gespräche. Die Tage davor haben zu wenige zum Vergleich.",
     last_days: "letzte {} Tage",
     days_are_utc: "Tage in UTC.",
     no_figures: "Kein Gespräch an diesen Tagen",
@@ -350,6 +351,7 @@ pub(super) static TEXTS: Texts = Texts {
                       gemeldeten Umfragen. Wer Umfragen beantwortet, unterscheidet sich von denen, die es \
                       nicht tun.",
     all_queues: "Alle Warteschlangen",
+    all_tiers: "Alle Stufen",
     after_call: "Nach dem Gespräch",
     matter: "Das Anliegen",
     matter_resolved: "gelöst",

@@ -272,6 +272,7 @@ pub(super) static TEXTS: Texts = Texts {
     media_of: "Media ({})",
     // Figures.
     figures_below: "{} to {}: {} calls, against as many days before.",
+    figures_below_alone: "{} to {}: {} calls. The days before have too few to compare with.",
     last_days: "last {} days",
     days_are_utc: "Days are UTC.",
     no_figures: "No call in these days",
@@ -347,6 +348,7 @@ pub(super) static TEXTS: Texts = Texts {
     kpi_empathy_def: "Callers' own scores of the empathy shown, from 1 to 5, as a mean over the surveys \
                       posted. Callers who answer surveys differ from those who don't.",
     all_queues: "All queues",
+    all_tiers: "All tiers",
     after_call: "After the call",
     matter: "The caller's matter",
     matter_resolved: "resolved",
