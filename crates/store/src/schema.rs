@@ -266,8 +266,8 @@ pub(crate) const STEPS: [&str; 10] = [
      INSERT INTO stale_days (day) SELECT DISTINCT day FROM days WHERE day IS NOT NULL ON CONFLICT (day) DO NOTHING;
      -- Calls by the kind of their length: see `query::LENGTH`.
      CREATE INDEX calls_by_length ON calls ((CASE WHEN ended - answered < 60000 THEN 1 WHEN ended - answered < 300000 THEN 2 WHEN ended - answered < 900000 THEN 3 WHEN ended - answered >= 900000 THEN 4 END), started, id);",
-    // Lists by direction, and by topic with whatever else: what they look at stands in the index, since of a year's calls
-    // each row that is looked up and left costs a microsecond.
+    // Lists by direction, and by topic with whatever else: what they look at stands in the index, since of a year's
+    // calls each row that is looked up and left costs a microsecond.
     "DROP INDEX calls_by_queue;
      DROP INDEX calls_by_team;
      DROP INDEX calls_by_tier;

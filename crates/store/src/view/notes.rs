@@ -108,8 +108,8 @@ impl View<'_> {
         Ok(noted.into_iter().filter_map(|(call, kind)| Some((call, kind?))).collect())
     }
 
-    /// The moments of an agent's own calls of the last three months that supervisors have noted, those noted last first;
-    /// none for anybody else.
+    /// The moments of an agent's own calls of the last three months that supervisors have noted, those noted last
+    /// first; none for anybody else.
     ///
     /// # Errors
     /// The database's.

@@ -1,8 +1,8 @@
 //! Calls before the demo's own, so that the pages have something to show: half of yesterday, whose sums are told, and
 //! the last hours.
 //!
-//! Their sound is the demo's own speech, cut at several places, with silence put in at some, and it passes through the very pipeline of a live call.
-//! Who called when, in which queue, and what became of it is made up.
+//! Their sound is the demo's own speech, cut at several places, with silence put in at some, and it passes through the
+//! very pipeline of a live call. Who called when, in which queue, and what became of it is made up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,8 +35,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Ringing.
 const WAITED: Duration = Duration::from_secs(4);
 
-/// The stretches of the demo's speech that are calls of their own, and how often they come: the caller is upset from the
-/// half minute on, and most callers of a day are not. Silence and holds are what cues on the agent's own talk are about.
+/// The stretches of the demo's speech that are calls of their own, and how often they come: the caller is upset from
+/// the half minute on, and most callers of a day are not. Silence and holds are what cues on the agent's own talk are
+/// about.
 const STRETCHES: [(Stretch, usize); 13] = [
     (Stretch::new(0, 120), 2),
     (Stretch::new(0, 22), 6),
