@@ -315,12 +315,14 @@ fn row(shell: &Shell<'_>, call: &Call, noted: &[(String, NoteKind)]) -> Markup {
                     @for label in [&call.tier, &call.team].into_iter().flatten() { " · " (shown(label)) }
                 }
                 @if kinds.peek().is_some() {
+                    " "
                     span.named {
                         span.hidden { (texts.notes) ": " }
                         @for kind in kinds { span.badge { (vocabulary::note_kind(texts, kind)) } " " }
                     }
                 }
                 @if !call.topics.is_empty() {
+                    " "
                     span.named {
                         span.hidden { (texts.heard_topics) ": " }
                         @for topic in &call.topics { span.badge { (vocabulary::topic(texts, topic)) } " " }

@@ -259,6 +259,7 @@ fn form(shell: &Shell<'_>, figures: &Figures) -> Markup {
                     " "
                 }
                 (texts.days_are_utc)
+                @if shell.role == Some(Role::Director) { " " (texts.today_later) }
             }
         }
     }

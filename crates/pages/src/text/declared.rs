@@ -57,7 +57,7 @@ texts! {
     ev_resumed, ev_erased, ev_announcement_started, ev_announcement_finished, ev_announcement_interrupted,
     ev_announcement_failed, heard_last, heard_topics, by_words, topic_cancel, topic_refund, topic_complaint, topic_legal, topic_supervisor,
     topic_repeat_contact, topic_urgent, topic_bereavement, topic_hardship, topic_thanks, ev_alert_rose, ev_alert_calmed, ev_media_lost, ev_media_back, ev_secured, ev_ended, technical,
-    call_id, node, caller, callee, hashed, sip_of, media_of, figures_below, figures_below_alone, last_days, days_are_utc, no_figures, no_figures_how,
+    call_id, node, caller, callee, hashed, sip_of, media_of, figures_below, figures_below_alone, last_days, days_are_utc, today_later, no_figures, no_figures_how,
     as_csv, calls_behind, cues_by_team, interval, too_few, no_before, change_higher, change_lower, change_unclear, change_untested,
     topics, topics_what, by_trunk, by_day, by_week, by_queue, by_team, by_tier, queue, team, tier, no_label, rest_of_labels,
     grouped_by, few_agents,

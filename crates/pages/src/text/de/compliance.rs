@@ -10,7 +10,7 @@ pub(in crate::text) static TEXTS: ComplianceTexts = ComplianceTexts {
     not_kept: "Es werden keine Belege aufbewahrt",
     not_kept_how: "consent.receipts setzen, sonst kann niemand belegen, welcher Anrufer worüber informiert wurde.",
     unreadable: "Die Belege können nicht gelesen werden",
-    receipts_in: "{} Belege in {} Dateien, jede Zeile gelesen und ihr Platz in der Kette geprüft.",
+    receipts_in: "Belege: {}. Dateien: {}. Jede Zeile wurde gelesen und ihr Platz in der Kette geprüft.",
     intact: "Unversehrt",
     not_intact: "Nicht unversehrt",
     not_intact_how: "Eine Kopie des Ordners aufheben, wie er ist, und mit einer Sicherung vergleichen.",

@@ -10,7 +10,7 @@ pub(in crate::text) static TEXTS: ComplianceTexts = ComplianceTexts {
     not_kept: "No receipts are kept",
     not_kept_how: "Set consent.receipts, or nobody can prove which caller was told what.",
     unreadable: "The receipts can't be read",
-    receipts_in: "{} receipts in {} files, each line read and its place in the chain checked.",
+    receipts_in: "Receipts: {}. Files: {}. Each line was read, and its place in the chain checked.",
     intact: "Intact",
     not_intact: "Not intact",
     not_intact_how: "Keep a copy of the folder as it is, and compare it with a backup.",
