@@ -18,6 +18,7 @@ use sidetone_insight::cues::CueSet;
 use crate::counters::CallCounters;
 use crate::effect::Effects;
 use crate::entry::Entry;
+use crate::kept::Touched;
 use crate::playback::Playback;
 use crate::rules::{Numbers, RoutedTo, Rules};
 use crate::transfers::Transfers;
@@ -59,6 +60,8 @@ pub(crate) struct Book {
     pub(crate) epoch_wall: Timestamp,
     /// Number of workers that the calls are shared out among.
     pub(crate) workers: usize,
+    /// Calls that are to be written down.
+    pub(crate) touched: Touched,
     /// Effects that have not been carried out yet.
     pub(crate) effects: Effects,
 }
@@ -90,6 +93,7 @@ impl Book {
             hasher,
             epoch_wall,
             workers,
+            touched: None,
             effects: Effects::default(),
         }
     }
@@ -114,6 +118,7 @@ impl Book {
 
     pub(crate) fn strike(&mut self, key: CallKey) -> Option<Entry> {
         let entry = self.calls.remove(&key)?;
+        self.touch(key);
         if let Some(keys) = self.by_sip.get_mut(entry.sip_call_id()) {
             keys.retain(|other| *other != key);
             if keys.is_empty() {

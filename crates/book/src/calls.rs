@@ -9,6 +9,7 @@ use sidetone_consent::{Failure, Source, State, Telling};
 use sidetone_events::{Bus, CallId, NumberHasher, Timestamp, Tls};
 use sidetone_hear::{Orders, Outcome};
 use sidetone_insight::cues::{Answer, CueSet};
+use sidetone_journal::{Part, Pen};
 use sidetone_relay::{Notice, PlanChange, PlayId, Prompter};
 use sidetone_sip::anchor::CallFact;
 use sidetone_spool::Spool;
@@ -83,6 +84,14 @@ impl Calls {
                 let Some(effect) = self.lock().effects.pop() else { break };
                 self.carrier.carry_out(effect, self.now());
             }
+            if let Some(pen) = self.carrier.journal.get() {
+                for (key, kept) in self.lock().take_kept() {
+                    match kept {
+                        Some(kept) => pen.write(key, Part::Book, Some(kept)),
+                        None => pen.erase(key),
+                    }
+                }
+            }
             drop(turn);
             if self.lock().effects.is_empty() {
                 return;
@@ -108,6 +117,30 @@ impl Calls {
     /// From now on each event is kept in the spool too. Called once, at the start.
     pub fn spool_to(&self, spool: Spool) {
         let _ = self.carrier.spool.set(spool);
+    }
+
+    /// From now on each call is written down, so that the next process can carry it on. Called once, at the start.
+    pub fn keep_in(&self, pen: Pen) {
+        let _ = self.carrier.journal.set(pen);
+        self.lock().touched.get_or_insert_default();
+    }
+
+    /// Carries on a call that an earlier process has written down; `since` is when that was last known to be alive.
+    /// The effects are carried out by [`Self::carry_out`].
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn take_up(&self, since: Duration, kept: &[u8]) -> Result<(), serde_json::Error> {
+        self.lock().take_up(since, self.now(), kept)
+    }
+
+    /// Closes a call that an earlier process has written down and nobody carries on: its last event is told, and its
+    /// receipt filed. `since` is when that process was last known to be alive, on its clock.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn give_up(&self, since: Duration, kept: &[u8]) -> Result<(), serde_json::Error> {
+        self.with(|book, _| book.give_up(since, kept))
     }
 
     /// Where events are kept for readers that must not miss one.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sidetone_events::{Bus, CallId, Event, Happening};
 use sidetone_hear::{Orders, Work};
+use sidetone_journal::Pen;
 use sidetone_relay::{Heed, Prompter};
 use sidetone_spool::Spool;
 
@@ -22,13 +23,22 @@ pub(crate) struct Carrier {
     pub(crate) receipts: OnceLock<Receipts>,
     /// Where events are kept for readers that must not miss one.
     pub(crate) spool: OnceLock<Spool>,
+    /// Writes calls down for the next process.
+    pub(crate) journal: OnceLock<Pen>,
     receipts_lost: AtomicU64,
 }
 
 impl Carrier {
     pub(crate) fn new(bus: Bus, workers: Vec<Orders>) -> Self {
-        let (prompter, receipts, spool) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Self { bus, workers, prompter, receipts, spool, receipts_lost: AtomicU64::new(0) }
+        Self {
+            bus,
+            workers,
+            prompter: OnceLock::new(),
+            receipts: OnceLock::new(),
+            spool: OnceLock::new(),
+            journal: OnceLock::new(),
+            receipts_lost: AtomicU64::new(0),
+        }
     }
 
     /// Receipts that found no room to wait for the disk.

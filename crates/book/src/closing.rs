@@ -42,7 +42,7 @@ impl Book {
         }
     }
 
-    fn close(&mut self, now: Duration, mut entry: Entry) {
+    pub(crate) fn close(&mut self, now: Duration, mut entry: Entry) {
         self.playback.forget(&mut entry);
         if let Some(labels) = entry.labelled.take_change() {
             self.effects.publish(entry.tell(now, labels));
@@ -76,8 +76,8 @@ impl Book {
         if std::mem::replace(&mut entry.consent.filed, true) {
             return;
         }
-        let ended = entry.ended_at().unwrap_or(now);
-        let ended = Moment::from_unix_millis(self.epoch_wall.after(ended).unix_millis());
+        let ended = entry.ended_at().unwrap_or(now).saturating_sub(entry.origin());
+        let ended = Moment::from_unix_millis(entry.began().after(ended).unix_millis());
         let receipt = receipt(entry, ended, model.clone());
         self.effects.file(entry.call().id, receipt);
     }

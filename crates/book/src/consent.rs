@@ -1,5 +1,6 @@
 //! One call's consent, and the announcements that play in it.
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use sidetone_announce::Mode;
@@ -10,15 +11,17 @@ use sidetone_consent::{Machine, Party, State, Telling};
 use sidetone_relay::PlayId;
 
 /// One call's consent.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Consent {
     pub(crate) machine: Machine,
     pub(crate) facts: Facts,
     pub(crate) decision: Decision,
     /// The call goes to the customer; otherwise it comes from them.
     pub(crate) to_customer: bool,
+    #[serde(skip)]
     pub(crate) playing: Option<Act>,
     /// Announcements stopped to make room for the current one, and not over yet.
+    #[serde(skip)]
     pub(crate) leaving: Vec<Act>,
     pub(crate) plays: u64,
     /// The party that talks on the PBX's side, as the PBX says.

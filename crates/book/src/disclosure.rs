@@ -68,6 +68,7 @@ impl Book {
     pub(crate) fn drive(&mut self, key: CallKey, now: Duration) {
         // Long: one arm for each action that the consent machine asks for.
         self.attend_to(key);
+        self.touch(key);
         let mut refused = None;
         let Self { calls, counters, effects, playback, .. } = self;
         let Some(entry) = calls.get_mut(&key) else { return };
@@ -139,6 +140,7 @@ impl Book {
 
     /// Takes the relay's report on an announcement.
     pub(crate) fn playing(&mut self, now: Duration, key: CallKey, toward: Side, id: PlayId, how: Playing) {
+        self.touch(key);
         let Some(entry) = self.calls.get_mut(&key) else { return };
         let Some(act) = entry.consent.act(id) else { return };
         let (name, language) = (act.found.name.clone(), act.found.language.clone());

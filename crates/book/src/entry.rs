@@ -1,5 +1,6 @@
 //! One call in the book.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -27,11 +28,14 @@ const MOST_BROKEN: u32 = 3;
 const SURE: f32 = 0.9;
 /// in an utterance of so many words.
 const SENTENCE: usize = 4;
+/// Most events of a call that may be told without its being written down: at the end of the process not all may have
+/// reached the disk, which `live_on` allows for.
+const MOST_UNKNOWN: u64 = 500;
 /// Letters of an id's end that may name a call: 30 random bits.
 const SHORT_ID: usize = 6;
 
 /// How a call ended.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct End {
     by: Option<Side>,
     status: Option<u16>,
@@ -40,10 +44,13 @@ struct End {
 }
 
 /// One call.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Entry {
     key: CallKey,
     narrator: Narrator,
+    /// How many events had been told when it was last written down.
+    #[serde(skip)]
+    kept_told: u64,
     sip_call_id: String,
     /// The trunk that the call runs by. Its events name the trunk of its first choice, the same throughout.
     trunk: String,
@@ -52,30 +59,50 @@ pub(crate) struct Entry {
     answered_at: Option<Duration>,
     ringing: bool,
     held_since: [Option<Duration>; 2],
+    /// The SIP core tells them anew in another process.
+    #[serde(skip)]
     plans: BTreeMap<usize, StreamPlan>,
+    #[serde(skip)]
     reports: BTreeMap<usize, StreamReport>,
+    #[serde(skip, default = "nothing_watched")]
     watch: Watch,
     /// How SIP travels on the trunk's side and on the PBX's, and the side of the caller.
     signalling: [Option<Signalling>; 2],
     from_side: Side,
+    #[serde(skip)]
     secured: Secured,
+    #[serde(skip)]
     worker: Option<usize>,
     /// Times that the call's analysis broke.
     broken: u32,
     pub(crate) consent: Consent,
     pub(crate) labelled: Labelled,
     began: Timestamp,
+    #[serde(skip)]
     media_open: bool,
     end: Option<End>,
     /// Since when the call waits for its media and its summary. `ended_at` can be earlier: news of a BYE comes late.
     closing_since: Option<Duration>,
+    /// What was inferred is kept by whoever infers it.
+    #[serde(skip)]
     affect: Option<AffectUpdate>,
+    #[serde(skip)]
     alert: Option<Alert>,
+    #[serde(skip)]
     conduct: Option<Conduct>,
+    #[serde(skip)]
     pub(crate) cue: Option<CueView>,
+    #[serde(skip)]
     pub(crate) words: WordsView,
+    #[serde(skip)]
     summary: Option<Summary>,
+    #[serde(skip)]
     timeline: Vec<TimelinePoint>,
+}
+
+/// A watch that is begun anew with the call in another process.
+fn nothing_watched() -> Watch {
+    Watch::new(Duration::ZERO)
 }
 
 const fn index(side: Side) -> usize {
@@ -102,6 +129,7 @@ impl Entry {
             began,
             trunk: call.trunk.clone(),
             narrator: Narrator::new(call, began),
+            kept_told: 0,
             sip_call_id,
             pbx,
             origin,
@@ -127,6 +155,25 @@ impl Entry {
             summary: None,
             timeline: Vec::new(),
         }
+    }
+
+    /// Goes on in another process: nobody listens yet, and media have not been heard of. Events that the last process
+    /// has told since the call was written down are not known, so that the next one's number is beyond theirs.
+    pub(crate) fn live_on(&mut self, now: Duration) {
+        self.narrator.leap(2 * MOST_UNKNOWN);
+        self.watch = Watch::new(now);
+        self.media_open = true;
+        self.closing_since = self.closing_since.map(|_| now);
+    }
+
+    /// Whether so many events have been told since the call was written down.
+    pub(crate) fn is_told_often(&self, events: u64) -> bool {
+        self.narrator.told() >= self.kept_told + events
+    }
+
+    /// It is written down.
+    pub(crate) fn note_kept(&mut self) {
+        self.kept_told = self.narrator.told();
     }
 
     pub(crate) fn key(&self) -> CallKey {

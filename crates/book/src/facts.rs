@@ -26,6 +26,7 @@ impl Book {
     /// Takes what the SIP core has noticed, and what TLS has agreed on for the connection that the message came by.
     pub(crate) fn fact(&mut self, now: Duration, fact: CallFact, tls: Option<Tls>) {
         // Long: one arm for each fact that the SIP core tells.
+        self.touch(fact.call());
         match fact {
             CallFact::Started { key, call_id, from_side, source, from, to, claims, at } => {
                 let signalling = signalling(&source, tls);

@@ -110,6 +110,7 @@ impl Book {
                 let topic = if let Insight::Topic(topic) = &*insight { entry.sure_of(topic) } else { None };
                 entry.insight(at, &insight);
                 self.effects.publish(entry.tell_at(at, *insight));
+                self.count_told(key);
                 if let Some(topic) = topic {
                     self.raise_tier(now, key, topic);
                 }

@@ -1,10 +1,11 @@
 //! The labels of one call, as the PBX, the API and the command line tell them.
 
+use serde::{Deserialize, Serialize};
 use sidetone_call::{Label, Labels, Teams};
 use sidetone_consent::Telling;
 
 /// The labels of one call.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Labelled {
     now: Labels,
     /// As the last event had them.

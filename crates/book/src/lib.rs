@@ -19,6 +19,7 @@ mod effect;
 mod entry;
 mod facts;
 mod hearing;
+mod kept;
 mod labels;
 mod lookup;
 mod media;

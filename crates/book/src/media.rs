@@ -73,6 +73,8 @@ impl Book {
                 }
             }
             Notice::Playing(key, toward, id, how) => self.playing(now, key, toward, id, how),
+            // Written down by whoever has the journal.
+            Notice::Kept(_) => {}
             Notice::Closed(key, reports) => {
                 if let Some(entry) = self.calls.get_mut(&key) {
                     entry.media_closed(reports);

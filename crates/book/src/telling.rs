@@ -103,10 +103,12 @@ impl Book {
         if let Some(entry) = calls.get_mut(&key) {
             entry.labelled.take(telling, teams);
         }
+        self.touch(key);
     }
 
     /// Tells on the labels of a call, if they have changed.
     pub(crate) fn tell_labels(&mut self, now: Duration, key: CallKey) {
+        self.touch(key);
         let Some(entry) = self.calls.get_mut(&key) else { return };
         if let Some(labels) = entry.labelled.take_change() {
             self.effects.hear(entry.worker(), Work::Labels(key, Box::new(labels.clone())));

@@ -1,5 +1,6 @@
 //! The signalling side's interface to the media relay.
 
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::{CallKey, Side, StreamPlan};
@@ -20,6 +21,20 @@ pub trait MediaPlane {
         family: IpFamily,
     ) -> Result<LocalMedia, Exhausted>;
 
+    /// Takes a pair of ports that the call had in an earlier process.
+    ///
+    /// # Errors
+    /// When it can't be had.
+    fn reclaim(
+        &mut self,
+        _call: CallKey,
+        _stream: usize,
+        _side: Side,
+        _local: LocalMedia,
+    ) -> Result<(), Exhausted> {
+        Err(Exhausted)
+    }
+
     /// Whether media may be sent to an address that the party on `side` states in its SDP: media must not be aimed at
     /// Sidetone or at other services on this host.
     fn admits(&self, _call: CallKey, _side: Side, _address: SocketAddr) -> bool {
@@ -38,7 +53,7 @@ pub trait MediaPlane {
 #[error("no media port left")]
 pub struct Exhausted;
 /// A family of addresses; a c= line's `IP4` or `IP6`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum IpFamily {
     /// IPv4.
     V4,
@@ -73,7 +88,7 @@ impl IpFamily {
 }
 
 /// A pair of our own ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LocalMedia {
     /// Our address for RTP, or other datagrams.
     pub rtp: SocketAddr,

@@ -1,5 +1,6 @@
 //! A media stream as the parties have agreed on it (RFC 3264), for the relay and the analysis.
 
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
 use crate::{Protection, Side, Untappable};
@@ -71,7 +72,7 @@ impl EndPlan {
 }
 
 /// The kind of media in a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MediaKind {
     /// Speech or other sound.
     Audio,
@@ -84,7 +85,7 @@ pub enum MediaKind {
 }
 
 /// The protection of RTP.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Security {
     /// No protection.
     #[default]
@@ -96,7 +97,7 @@ pub enum Security {
 }
 
 /// The allowed directions, as the description's author sees them (RFC 3264 §5.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Direction {
     /// Both ways.
     #[default]
@@ -124,7 +125,7 @@ impl Direction {
 }
 
 /// One RTP payload format of an m-line.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Format {
     /// RTP payload type, 0 to 127.
     pub payload_type: u8,

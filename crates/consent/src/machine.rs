@@ -29,7 +29,7 @@ pub const ENDS_WITHIN: Duration = Duration::from_secs(300);
 pub const STOPS_WITHIN: Duration = Duration::from_secs(5);
 
 /// The terms of a call's consent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// How the customer is told, and the meaning of silence.
     pub policy: Policy,
@@ -152,7 +152,7 @@ pub enum Failure {
 }
 
 /// The progress of the announcement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Stage {
     Idle,
     /// Requested, under this policy.
@@ -163,7 +163,7 @@ enum Stage {
     Stopping,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Progress {
     Nothing,
     Early,
@@ -171,7 +171,7 @@ enum Progress {
 }
 
 /// The consent of one call.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Machine {
     terms: Terms,
     state: State,
@@ -198,8 +198,11 @@ pub struct Machine {
     /// There may be inferences that are not erased.
     inferred: bool,
     deadline: Option<Duration>,
+    #[serde(skip)]
     actions: VecDeque<Action>,
     record: Record,
+    /// Spans of the record in which another process has listened.
+    heard_before: usize,
     start: Duration,
     call: Option<u64>,
 }
@@ -210,6 +213,7 @@ impl Machine {
     pub fn new(terms: Terms, now: Duration) -> Self {
         let mut machine = Self {
             record: Record::new(terms.policy),
+            heard_before: 0,
             state: State::Pending,
             excluded_for_good: false,
             stage: Stage::Idle,
@@ -354,7 +358,31 @@ impl Machine {
     /// times since [`Machine::new`]. The record then keeps only those periods of consent in which there was sound to
     /// hear. Called once the call is over; without this call the record keeps all periods.
     pub fn heard(&mut self, heard: &[(Duration, Duration)]) {
-        self.record.heard(heard);
+        self.record.heard(heard, self.heard_before);
+    }
+
+    /// Nobody goes on with the call: the process that listened has ended, and was last known to be alive at `since`.
+    pub fn cease(&mut self, since: Duration) {
+        if std::mem::take(&mut self.running) {
+            self.record.analysis_stopped(self.since_start(since));
+        }
+        self.lost = true;
+    }
+
+    /// Goes on in another process; `since` is when the last one was last known to be alive. Nobody listens yet, and
+    /// nothing plays: an announcement that was under way has been cut off, which is a failure like any other, so that
+    /// it is not played twice and nobody is taken for told who was not.
+    pub fn resume(&mut self, since: Duration, now: Duration) {
+        if std::mem::take(&mut self.running) {
+            self.record.analysis_stopped(self.since_start(since));
+        }
+        self.heard_before = self.record.spans();
+        match self.stage {
+            Stage::Requested(_) | Stage::Playing(_) => self.announcement_failed(now, Failure::Interrupted),
+            Stage::Stopping => self.announcer_is_free(now),
+            Stage::Idle => {}
+        }
+        self.reconcile(now);
     }
 
     fn announces(&self) -> bool {

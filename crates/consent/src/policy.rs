@@ -124,7 +124,7 @@ pub struct Rule {
 }
 
 /// The facts of a call that policy may depend on.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// Name of the trunk.
     pub trunk: String,
@@ -149,7 +149,7 @@ pub struct Facts {
 }
 
 /// The presumed party on the trunk's side.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Presumed {
     /// A customer: the caller, or the party that a trunk or PBX with `analyse_outbound` calls.
     #[default]
@@ -207,7 +207,7 @@ impl Facts {
 }
 
 /// The decision on a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// How the customer is told.
     pub policy: Policy,

@@ -1,5 +1,6 @@
 //! Makes one call's events in order.
 
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +9,12 @@ use crate::event::{Event, Happening};
 use crate::id::EventId;
 use crate::time::Timestamp;
 
+/// Numbers leap by this where a process has replaced another.
+const LEAP: u64 = 1_000;
+
 /// Numbers and dates one call's events. It reads no clock: an event's time is the call's beginning plus the time in the
 /// call, so a replay with the same beginning makes the same events byte for byte.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Narrator {
     call: Arc<CallRef>,
     began: Timestamp,
@@ -34,6 +38,18 @@ impl Narrator {
     #[must_use]
     pub fn began(&self) -> Timestamp {
         self.began
+    }
+
+    /// How many events have been told.
+    #[must_use]
+    pub fn told(&self) -> u64 {
+        self.told
+    }
+
+    /// Goes on in another process, which does not know how many events the last one has told since it wrote down that
+    /// number, at most `most`: the next event's number is the first after a whole thousand beyond them.
+    pub fn leap(&mut self, most: u64) {
+        self.told = self.told.saturating_add(most).div_ceil(LEAP).saturating_mul(LEAP);
     }
 
     /// The next event: `happening`, `at` after the INVITE was seen.

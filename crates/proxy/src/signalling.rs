@@ -26,8 +26,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 pub use self::by_sip::BySip;
-pub use self::core::Core;
 use self::core::Wanting;
+pub use self::core::{Core, NotCarriedOn};
 use self::lock::CoreLock;
 pub use self::lock::{Held, HeldTimes};
 use self::secured::Handshakes;

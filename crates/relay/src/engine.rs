@@ -17,6 +17,7 @@ use tokio::sync::mpsc::Sender;
 use super::aim::Aim;
 use super::handshakes::{HandshakeTotals, Handshakes, Message};
 use super::heed::Heed;
+use super::kept::StreamKept;
 use super::report::{Left, Notice, RelayTotals};
 use super::shaking::HandshakeThread;
 use super::stock::{Pair, Stock};
@@ -35,6 +36,8 @@ pub struct Engine {
     aim: Aim,
     threads: Vec<Handle>,
     calls: HashMap<CallKey, Taken>,
+    /// What is to be ordered for calls from an earlier process, once all is known of them.
+    reclaimed: HashMap<CallKey, Vec<Command>>,
     changes: Vec<PlanChange>,
     /// Calls whose sockets are to be closed once their last facts have been passed on.
     closing: Vec<(CallKey, Taken)>,
@@ -169,6 +172,7 @@ impl Engine {
             aim: Aim::new(Vec::new()),
             threads,
             calls: HashMap::new(),
+            reclaimed: HashMap::new(),
             changes: Vec::new(),
             closing: Vec::new(),
             left,
@@ -301,6 +305,22 @@ impl Engine {
         self.exhausted
     }
 
+    /// Asks for [`Notice::Kept`], so that calls can be carried on by the next process.
+    #[must_use]
+    pub fn keeping(self) -> Self {
+        for thread in &self.threads {
+            thread.orders.give(Command::Keep);
+        }
+        self
+    }
+
+    /// The streams of a call that is carried on go on as they were: from here on its packets are relayed.
+    pub fn resume(&mut self, call: CallKey, streams: Vec<StreamKept>) {
+        let mut orders = self.reclaimed.remove(&call).unwrap_or_default();
+        orders.push(Command::Resume { call, streams });
+        self.tell(call, Command::Together(orders));
+    }
+
     fn tell(&self, call: CallKey, command: Command) {
         if let Some(thread) = self.threads.get(thread_of(call, self.threads.len())) {
             thread.orders.give(command);
@@ -353,6 +373,28 @@ impl MediaPlane for Engine {
         Ok(local)
     }
 
+    fn reclaim(
+        &mut self,
+        call: CallKey,
+        stream: usize,
+        side: Side,
+        local: LocalMedia,
+    ) -> Result<(), Exhausted> {
+        let (ip, port) = (local.rtp.ip(), local.rtp.port());
+        let own = [false, true].into_iter().filter_map(|v6| self.config.address_toward(side, v6));
+        let rtcp = port.checked_add(1).map(|port| SocketAddr::new(ip, port));
+        if !own.into_iter().any(|own| own == ip) || rtcp != Some(local.rtcp) {
+            return Err(Exhausted);
+        }
+        let Pair { rtp, rtcp, empty_since: bound, .. } = self.stock.claim(ip, port).ok_or(Exhausted)?;
+        let senders = Box::default();
+        let open = Command::Open { call, stream, side, rtp, rtcp, bound, senders };
+        self.reclaimed.entry(call).or_default().push(open);
+        self.aim.hold(call, side, local);
+        self.calls.entry(call).or_default().locals.push(local);
+        Ok(())
+    }
+
     fn admits(&self, call: CallKey, side: Side, address: SocketAddr) -> bool {
         self.aim.admits(&self.config, call, side, address)
     }
@@ -364,11 +406,16 @@ impl MediaPlane for Engine {
             taken.flowed |= plan.is_agreed();
             guard = taken.keys.changes(stream, plan, &mut shake);
         }
-        self.tell(call, Command::Plan { call, stream, plan: Box::new(plan.clone()), guard, shake });
+        let order = Command::Plan { call, stream, plan: Box::new(plan.clone()), guard, shake };
+        match self.reclaimed.get_mut(&call) {
+            Some(orders) => orders.push(order),
+            None => self.tell(call, order),
+        }
         self.changes.push(PlanChange { call, stream, plan: plan.clone() });
     }
 
     fn release(&mut self, call: CallKey) {
+        self.reclaimed.remove(&call);
         self.closing.push((call, self.calls.remove(&call).unwrap_or_default()));
     }
 }

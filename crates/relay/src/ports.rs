@@ -59,6 +59,16 @@ impl PortPool {
         Some(port)
     }
 
+    /// Takes that port, if it is free and in the range.
+    pub fn claim(&mut self, ip: IpAddr, port: u16) -> bool {
+        let (range, seed) = (self.range, self.seed);
+        let free = self.free.entry(ip).or_insert_with(|| shuffled(range, seed));
+        let Some(at) = free.iter().position(|free| *free == port) else { return false };
+        free.remove(at);
+        self.taken += 1;
+        true
+    }
+
     /// Returns a port that no media has used.
     pub fn give_back(&mut self, ip: IpAddr, port: u16) {
         if let Some(free) = self.free.get_mut(&ip) {

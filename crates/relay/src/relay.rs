@@ -11,6 +11,7 @@ use sidetone_rtp::splice::{Content, Settled, Verdict};
 use sidetone_rtp::stats::StreamStats;
 use sidetone_rtp::{PacketKind, classify};
 
+use super::kept::{Bearings, EndKept, StreamKept};
 use super::link::Link;
 use super::protection::{Change, Changes, Guard, LinkChange};
 use super::report::{EndReport, StreamReport};
@@ -221,6 +222,37 @@ impl End {
             Component::Rtcp if !self.mux => self.rtcp.target().map(|to| (Component::Rtcp, to)),
             _ => self.rtp.target().map(|to| (Component::Rtp, to)),
         }
+    }
+
+    fn keep(&self) -> EndKept {
+        EndKept {
+            rtp: self.rtp.clone(),
+            rtcp: self.rtcp.clone(),
+            stats: self.stats.clone(),
+            splice: self.voiceover.splice.clone(),
+            octets: self.octets,
+            rtcp_packets: self.rtcp_packets,
+            rejected: self.rejected,
+            undeliverable: self.undeliverable,
+            unheard: self.unheard,
+            last_heard: self.last_heard,
+            by_kernel: self.by_kernel,
+            untold: self.untold,
+        }
+    }
+
+    fn resume(&mut self, now: Duration, kept: EndKept) {
+        (self.rtp, self.rtcp, self.stats) = (kept.rtp, kept.rtcp, kept.stats);
+        self.voiceover.splice = kept.splice;
+        self.voiceover.splice.resume(now);
+        self.octets = kept.octets;
+        self.rtcp_packets = kept.rtcp_packets;
+        self.rejected = kept.rejected;
+        self.undeliverable = kept.undeliverable;
+        self.unheard = kept.unheard;
+        self.last_heard = kept.last_heard;
+        (self.by_kernel, self.untold) = (kept.by_kernel, kept.untold);
+        self.address(now);
     }
 
     fn report(&self) -> EndReport {
@@ -552,6 +584,23 @@ impl Relay {
             Side::Trunk => self.trunk.unheard += 1,
             Side::Pbx => self.pbx.unheard += 1,
         }
+    }
+
+    /// Where packets come from and go to, and how they are numbered.
+    pub(super) fn bearings(&self) -> Bearings {
+        let of = |end: &End| (end.rtp.target(), end.rtcp.target(), end.voiceover.splice.bearing());
+        (of(&self.trunk), of(&self.pbx))
+    }
+
+    /// What another process needs to carry the stream on.
+    pub(super) fn keep(&self, stream: usize) -> StreamKept {
+        StreamKept { stream, trunk: self.trunk.keep(), pbx: self.pbx.keep() }
+    }
+
+    /// Goes on as the stream was in an earlier process, under the plan that it has.
+    pub(super) fn resume(&mut self, now: Duration, kept: StreamKept) {
+        self.trunk.resume(now, kept.trunk);
+        self.pbx.resume(now, kept.pbx);
     }
 
     pub(super) fn report(&self, stream: usize) -> StreamReport {

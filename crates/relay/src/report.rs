@@ -8,6 +8,7 @@ use serde::Serialize;
 use sidetone_call::{CallKey, Side, Suite};
 use sidetone_rtp::latch::Senders;
 
+use super::kept::StreamKept;
 use super::voiceover::{PlayId, Playing};
 
 /// One party's packets in a stream, and their fate.
@@ -80,6 +81,8 @@ pub enum Notice {
     Reports(Vec<(CallKey, StreamReport)>),
     /// An announcement toward a party has begun or is over.
     Playing(CallKey, Side, PlayId, Playing),
+    /// What the streams of calls need to be carried on by another process, where it has changed.
+    Kept(Vec<(CallKey, Vec<StreamKept>)>),
     /// A call's sockets are closed; its last state.
     Closed(CallKey, Vec<StreamReport>),
 }

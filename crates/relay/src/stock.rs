@@ -146,6 +146,28 @@ impl Stock {
         Some(Pair { rtp, rtcp, port, empty_since })
     }
 
+    /// Takes the two sockets of that RTP port, for a call that had them in an earlier process. `None` if they can't be
+    /// had.
+    pub(super) fn claim(&self, ip: IpAddr, port: u16) -> Option<Pair> {
+        let empty_since = self.epoch.elapsed();
+        let mut inner = self.shared.lock();
+        let ready = inner.ready.get_mut(&ip);
+        let at = ready.as_ref().and_then(|ready| ready.iter().position(|(.., ready)| *ready == port));
+        if let Some((rtp, rtcp, port)) = at.and_then(|at| ready?.remove(at)) {
+            return Some(Pair { rtp, rtcp, port, empty_since });
+        }
+        if !inner.pool.claim(ip, port) {
+            return None;
+        }
+        match (socket(ip, port), socket(ip, port.checked_add(1)?)) {
+            (Ok(rtp), Ok(rtcp)) => Some(Pair { rtp, rtcp, port, empty_since }),
+            _ => {
+                inner.pool.give_back(ip, port);
+                None
+            }
+        }
+    }
+
     /// Returns a port that no media has used.
     pub(super) fn give_back(&self, ip: IpAddr, port: u16) {
         self.shared.lock().pool.give_back(ip, port);
@@ -284,6 +306,22 @@ mod tests {
         until_ready(&stock, 6);
         stock.give_back(HERE, pair.port);
         assert_eq!(stock.taken(), 0);
+    }
+
+    #[test]
+    fn a_port_is_had_again_ready_or_not_and_by_one_call() {
+        let stock = stock(PortRange { first: 40_600, last: 40_699 });
+        until_ready(&stock, 6);
+        let ready = stock.shared.lock().ready[&HERE][2].2;
+        let bound: HashSet<u16> = stock.shared.lock().ready[&HERE].iter().map(|pair| pair.2).collect();
+        let other = (40_600..40_699).step_by(2).find(|port| !bound.contains(port)).unwrap();
+        for port in [ready, other] {
+            let pair = stock.claim(HERE, port).unwrap();
+            assert_eq!(pair.rtcp.local_addr().unwrap(), SocketAddr::new(HERE, port + 1));
+            assert!(stock.claim(HERE, port).is_none());
+        }
+        assert_eq!(stock.taken(), 2);
+        assert!(stock.claim(HERE, 40_700).is_none() && stock.claim(HERE, 40_601).is_none());
     }
 
     #[test]

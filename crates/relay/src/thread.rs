@@ -39,6 +39,7 @@ use unsaid::Unsaid;
 use super::frame::Frame;
 use super::handshakes::Handshakes;
 use super::heed::Heeded;
+use super::kept::Bearings;
 use super::relay::{Component, Outcome, Relay};
 use super::report::{Left, Notice, RelayTotals, StreamReport};
 use super::timer::Timer;
@@ -56,6 +57,8 @@ const MOST_PANICS: usize = 1_000;
 const MOST_EVENTS: usize = 1_024;
 /// How often reports go out.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// How often the counts of a stream are told for another process to carry them on.
+const COUNTS_KEPT_EVERY: Duration = Duration::from_secs(10);
 
 /// The pace of a relay thread.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +88,8 @@ pub(super) struct RelayThread {
     kernel: Option<Box<Kernel>>,
     /// Where DTLS goes, if there is a thread for it.
     handshakes: Option<Handshakes>,
+    /// Whether to tell what streams need to be carried on by another process.
+    keeping: bool,
     totals: Arc<RelayTotals>,
     pace: Pace,
     epoch: Instant,
@@ -131,6 +136,8 @@ struct Stream {
     tap: Option<usize>,
     heeded: Heeded,
     ways: Ways,
+    /// What was last told of it for another process to carry it on, and when.
+    kept: Option<(Bearings, Duration)>,
 }
 
 /// The slot of one of a stream's sockets in the thread's table. There are four, or eight if the call has changed its
@@ -204,6 +211,7 @@ impl RelayThread {
             taps,
             kernel: None,
             handshakes: None,
+            keeping: false,
             totals,
             pace,
             epoch,
@@ -492,6 +500,44 @@ impl RelayThread {
             && let Err(TrySendError::Full(_)) = self.notices.try_send(Notice::Reports(reports))
         {
             self.totals.reports_dropped.fetch_add(1, Relaxed);
+        }
+        if self.keeping {
+            self.tell_what_to_keep();
+        }
+    }
+
+    /// Tells what the streams that have changed need to be carried on by another process: at once where packets come
+    /// from or go elsewhere, or are numbered otherwise; their counts now and then.
+    fn tell_what_to_keep(&mut self) {
+        let now = self.epoch.elapsed();
+        let is_due = |stream: &Stream| {
+            let bearings = stream.relay.bearings();
+            stream.kept.is_none_or(|(before, at)| before != bearings || now >= at + COUNTS_KEPT_EVERY)
+        };
+        let due = self
+            .calls
+            .iter()
+            .filter(|(_, numbers)| numbers.iter().filter_map(|number| self.streams.get(*number)).any(is_due));
+        let due: Vec<CallKey> = due.map(|(call, _)| *call).collect();
+        let mut all = Vec::with_capacity(due.len());
+        for call in due {
+            let mut streams = Vec::new();
+            for number in self.calls.get(&call).into_iter().flatten() {
+                let Some(stream) = self.streams.get_mut(*number) else { continue };
+                stream.kept = Some((stream.relay.bearings(), now));
+                streams.push(stream.relay.keep(stream.index));
+            }
+            all.push((call, streams));
+        }
+        if let Err(TrySendError::Full(Notice::Kept(all))) = self.notices.try_send(Notice::Kept(all)) {
+            // In the next second again.
+            for (call, _) in all {
+                for number in self.calls.get(&call).into_iter().flatten() {
+                    if let Some(stream) = self.streams.get_mut(*number) {
+                        stream.kept = None;
+                    }
+                }
+            }
         }
     }
 }

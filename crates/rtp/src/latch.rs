@@ -62,11 +62,12 @@
 //! A latch is to be asked only about packets that are what they should be: it can't know that a
 //! datagram is no RTP, so [`classify`](crate::classify()) and parse it first.
 
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// The latch of a port: whose packets are let in. See the [module](self) for the rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Policy {
     /// Only the exact address in the SDP.
     Sdp,
@@ -110,7 +111,7 @@ pub enum Rejection {
 }
 
 /// Counts of a latch, in packets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LatchCounters {
     /// Rejected: source not permitted.
     pub not_permitted: u64,
@@ -123,7 +124,7 @@ pub struct LatchCounters {
 }
 
 /// How good a claim a source has to the stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Claim {
     /// Latched before the SDP moved; the flag says that it was exactly the SDP's address then.
     Stale { was_exact: bool },
@@ -143,7 +144,7 @@ impl Claim {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Latched {
     source: SocketAddr,
     /// The SSRC of its newest packet.
@@ -170,7 +171,7 @@ enum Taken {
 }
 
 /// A sender to a port: its address, and its SSRC if it had one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Sender {
     /// Where the packets came from.
     pub address: SocketAddr,
@@ -191,14 +192,14 @@ const MOST_STRAYS: usize = 4;
 
 /// The time in which a source of the new SDP takes over from one of the old: `relatch_after` from the first packet
 /// since.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Window {
     Unopened,
     Until(Duration),
 }
 
 /// One end's latch. Asking it costs a few nanoseconds and allocates nothing.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Latch {
     policy: Policy,
     relatch_after: Duration,

@@ -7,6 +7,7 @@
 
 mod control;
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use crate::header::RtpView;
@@ -16,11 +17,14 @@ use crate::sequence::{MAX_MISORDER, step, ticks_between};
 /// than a packet and shorter than any pause that a talker makes.
 const SEAMLESS: Duration = Duration::from_millis(100);
 
+/// Most packets of our own that may have been sent since what another process has written down.
+const MOST_UNKNOWN: u128 = 3_000;
+
 /// The longest time between two packets that is taken for the length of the first.
 const LONGEST_PACKET_MS: u32 = 200;
 
 /// The header fields of a packet for the listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// Synchronisation source.
     pub ssrc: u32,
@@ -68,8 +72,28 @@ pub enum Settled {
     },
 }
 
+/// How packets are numbered for their listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bearing {
+    /// As they came.
+    AsItIs,
+    /// Something of our own is sent, or was a moment ago.
+    Changing,
+    /// By constants.
+    Shifted {
+        /// The SSRC of the source.
+        source: u32,
+        /// The SSRC that the listener knows.
+        listener: u32,
+        /// Added to the sequence number.
+        sequence: u16,
+        /// Added to the timestamp; not known before sound has come.
+        timestamp: Option<u32>,
+    },
+}
+
 /// One direction of a stream.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Splice {
     mode: Mode,
     /// The newest packet that the listener got.
@@ -85,7 +109,7 @@ pub struct Splice {
     own: Stamp,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 enum Mode {
     /// The source's packets pass as they come.
     Watching,
@@ -97,7 +121,7 @@ enum Mode {
     Shifted(Shift),
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Sent {
     ssrc: u32,
     sequence: u16,
@@ -109,7 +133,7 @@ struct Sent {
 }
 
 /// How the source's numbers become the listener's.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Shift {
     source: u32,
     listener: u32,
@@ -230,6 +254,36 @@ impl Splice {
                 Some(Settled::Shifted { ssrc: listener, sequence, timestamp })
             }
             _ => None,
+        }
+    }
+
+    /// How the source's packets are numbered for the listener, to be compared with what it was before.
+    #[must_use]
+    pub fn bearing(&self) -> Bearing {
+        match self.mode {
+            Mode::Watching => Bearing::AsItIs,
+            Mode::Inserting | Mode::Joining => Bearing::Changing,
+            Mode::Shifted(Shift { source, listener, sequence, timestamp, .. }) => {
+                Bearing::Shifted { source, listener, sequence, timestamp }
+            }
+        }
+    }
+
+    /// Goes on in another process, some time after what was last known here. Sound of our own that was being sent is
+    /// cut off; the source's next packet is joined to it, with room for what was sent in between: numbers that the
+    /// listener has seen already must not come again.
+    pub fn resume(&mut self, now: Duration) {
+        if !matches!(self.mode, Mode::Inserting | Mode::Joining) {
+            return;
+        }
+        self.mode = Mode::Joining;
+        if let Some(newest) = &mut self.newest {
+            let length = u64::from(newest.ticks.max(1)) * 1_000 / u64::from(newest.clock.max(1));
+            let gone = now.saturating_sub(newest.at).as_millis() / u128::from(length.max(1));
+            let sent = u16::try_from(gone.min(MOST_UNKNOWN)).unwrap_or(u16::MAX);
+            newest.sequence = newest.sequence.wrapping_add(sent);
+            newest.timestamp = newest.timestamp.wrapping_add(newest.ticks.wrapping_mul(u32::from(sent)));
+            newest.at = now;
         }
     }
 

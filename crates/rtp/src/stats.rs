@@ -1,5 +1,6 @@
 //! Loss, order and jitter of a stream of RTP packets (RFC 3550 A.1, A.3, A.8).
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use crate::header::RtpView;
@@ -23,7 +24,7 @@ pub enum Arrival {
 }
 
 /// The state of a stream at some moment. Counts cover the whole stream, all its SSRCs together.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Packets received, duplicates and strays included.
     pub packets: u64,
@@ -90,7 +91,7 @@ pub struct Interval {
 }
 
 /// Sequence numbers of one SSRC.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Source {
     ssrc: u32,
     base: u64,
@@ -159,7 +160,7 @@ impl Source {
 }
 
 /// Interarrival jitter (RFC 3550 A.8).
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Jitter {
     clock_rate: u32,
     /// Arrival and RTP timestamp of the packet before, in ticks.
@@ -210,7 +211,7 @@ impl Jitter {
 }
 
 /// Statistics of one direction of one media stream.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct StreamStats {
     source: Option<Source>,
     jitter: Jitter,

@@ -88,6 +88,8 @@ pub struct Stats {
     pub receipts_waiting: Option<u64>,
     /// Attempts to write consent receipts that failed; absent where none are kept.
     pub receipt_failures: Option<u64>,
+    /// The call journal; absent where none is kept.
+    pub journal: Option<sidetone_journal::Counters>,
     /// The spool of events; absent where none is kept.
     pub spool: Option<sidetone_spool::Counters>,
     /// What feeds the store; absent where none is kept.
@@ -496,6 +498,7 @@ impl Stats {
             events,
             sinks,
             links,
+            journal: None,
             spool: calls.spool().map(Spool::counters),
             store: None,
             receipts: receipts.map(|receipts| receipts.written),

@@ -1,6 +1,7 @@
 //! Assembles the parts of a running Sidetone, and shuts them down.
 
 mod assembly;
+mod carrying_on;
 mod census;
 mod dialog_key;
 mod error;
@@ -43,6 +44,7 @@ use crate::config::{Config, events_fault};
 use crate::rehearsal;
 use sidetone_book::Calls;
 use sidetone_hear::{Orders, Recognition};
+use sidetone_journal::{Journal, Pen};
 use sidetone_proxy::random;
 use sidetone_proxy::signalling::{Core, Signalling};
 use sidetone_proxy::trace::Tracer;
@@ -72,6 +74,7 @@ pub(crate) struct Server {
     store: Arc<Mutex<Option<Feeder>>>,
     reloader: Arc<Reloader>,
     recognition: Option<Arc<Recognition>>,
+    journal: Option<Arc<Journal>>,
     http: Option<SocketAddr>,
     _control: ControlSocket,
 }
@@ -96,7 +99,11 @@ impl Server {
     /// parts that have been started are not stopped again.
     pub(crate) async fn launch(prepared: Prepared, read_again: ReadAgain) -> Result<Self, StartError> {
         // Long: the parts in the order in which they stand on each other.
-        let epoch = Instant::now();
+        let started = Instant::now();
+        // Its clock goes on where it has calls to carry on.
+        let (journal, life) = assembly::journal(&prepared.config)?.unzip();
+        let journal = journal.map(Arc::new);
+        let epoch = life.as_ref().map_or(started, |life| life.epoch);
         let Prepared { config, hasher, library, model, words, http_token, oidc } = prepared;
         let bus = Bus::new();
         bus.keep_words(config.language.keep);
@@ -137,6 +144,9 @@ impl Server {
             Engine::start(config.media.clone(), taps, &notices, epoch, random::number(), &alarm)?
                 .guarding(listening_at.collect())
                 .by_kernel()?;
+        if journal.is_some() {
+            engine = engine.keeping();
+        }
         let mut fingerprint = None;
         if config.media.security.ends_here() {
             secrecy::keep_memory_private();
@@ -161,6 +171,11 @@ impl Server {
         let signalling = Signalling::bind(core, alarm.clone(), tracer, epoch)?;
 
         let (sinks, links) = (Arc::new(Mutex::new(Some(sinks))), Arc::new(Mutex::new(None)));
+        *lock(&links) = assembly::links(&config, &calls, &signalling, &bus)?;
+        // Before anybody can be told that it is ready; PBXs are told of what changes by it.
+        if let (Some(journal), Some(life)) = (&journal, life) {
+            carrying_on::carry_on(life, &signalling, &calls, journal);
+        }
         let in_force = Arc::new(InForce::new(Arc::clone(&config)));
         let reloader = Arc::new(Reloader::new(&signalling, &calls, &sinks, &in_force, scribe, read_again));
         let census = Census {
@@ -176,7 +191,8 @@ impl Server {
             in_force: Arc::clone(&in_force),
             listens: model.is_some(),
             recognises: recognition.is_some(),
-            started: epoch,
+            started,
+            journal: journal.clone(),
         };
         let stats = Snapshot::of(&alarm, "the counters", move || census.count());
         let listed = Arc::clone(&calls);
@@ -218,9 +234,9 @@ impl Server {
             reload: Arc::new(move || again.reload()),
         };
         let control = control::start(&config.control.socket, served, &alarm).await?;
-        *lock(&links) = assembly::links(&config, &calls, &signalling, &bus)?;
         // Last, so that no call is taken by a process that can't start completely.
-        let book = attend(Arc::clone(&signalling), Arc::clone(&calls), alarm.clone(), inbox);
+        let pen = journal.as_ref().map(|journal| journal.pen());
+        let book = attend(Arc::clone(&signalling), Arc::clone(&calls), alarm.clone(), inbox, pen);
         alarm.vital("the call book", book);
         signalling.serve();
         Ok(Self {
@@ -233,6 +249,7 @@ impl Server {
             store,
             reloader,
             recognition,
+            journal,
             http,
             _control: control,
         })
@@ -352,17 +369,29 @@ impl Server {
         });
         // The writer has a time limit of its own.
         let _ = closed.await;
+        if let Some(journal) = &self.journal {
+            journal.close();
+        }
     }
 }
 
 /// Passes the relay threads' notices on to the call book.
-async fn attend(signalling: Arc<Signalling>, calls: Arc<Calls>, alarm: Alarm, mut inbox: Receiver<Notice>) {
+async fn attend(
+    signalling: Arc<Signalling>,
+    calls: Arc<Calls>,
+    alarm: Alarm,
+    mut inbox: Receiver<Notice>,
+    pen: Option<Pen>,
+) {
     let mut sweep = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
             notice = inbox.recv() => {
                 // No relay thread is left: this task ends, and with it the process.
                 let Some(notice) = notice else { return };
+                if let (Notice::Kept(kept), Some(pen)) = (&notice, &pen) {
+                    carrying_on::write_down(kept, pen);
+                }
                 let silent = calls.notice(signalling.now(), notice);
                 if !silent.is_empty() {
                     signalling.with(|core, now| {

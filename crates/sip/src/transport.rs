@@ -1,9 +1,10 @@
 //! The transports that SIP travels by: UDP, TCP, TLS (RFC 3261 §18, §26.2) and WebSocket (RFC 7118).
 
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
 /// A transport that messages travel by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Transport {
     /// One message a datagram.
     Udp,
@@ -93,7 +94,7 @@ impl Transport {
 }
 
 /// Where a message came in. A connection is named by its pair of addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Flow {
     /// How it travelled.
     pub transport: Transport,

@@ -5,6 +5,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 use crate::host::{self, HostPort};
 use crate::{Transport, scan};
 
@@ -20,6 +22,18 @@ pub struct UriView<'a> {
 pub struct Uri {
     text: String,
     components: Components,
+}
+
+impl Serialize for Uri {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Uri {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Cow::<'de, str>::deserialize(from)?.parse().map_err(de::Error::custom)
+    }
 }
 
 /// The scheme of a URI.

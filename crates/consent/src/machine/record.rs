@@ -152,9 +152,15 @@ impl Record {
     }
 
     /// Consent without sound is no listening: keeps the spans with sound, from their first sound on.
-    pub(super) fn heard(&mut self, heard: &[(Duration, Duration)]) {
+    /// The first spans, `settled` in number, stay as they are: another process has heard in them, and can't say what.
+    pub(super) fn heard(&mut self, heard: &[(Duration, Duration)], settled: usize) {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let mut place = 0;
         self.analysed.retain_mut(|span| {
+            place += 1;
+            if place <= settled {
+                return true;
+            }
             let to = span.to_ms.unwrap_or(u64::MAX);
             let inside = heard.iter().map(|(first, last)| (millis(*first), millis(*last)));
             let first =
@@ -163,6 +169,11 @@ impl Record {
             span.from_ms = span.from_ms.max(first);
             true
         });
+    }
+
+    /// How many spans of listening there are.
+    pub(super) fn spans(&self) -> usize {
+        self.analysed.len()
     }
 
     pub(super) fn analysis_stopped(&mut self, at_ms: u64) {

@@ -198,6 +198,12 @@ impl Table {
         neighbour(peer.side, self.name(peer))
     }
 
+    /// The peer of that identity in the proxy core.
+    #[must_use]
+    pub fn of_neighbour(&self, neighbour: Neighbour) -> Option<PeerRef> {
+        self.peers().map(|(peer, _)| peer).find(|peer| self.neighbour(*peer) == neighbour)
+    }
+
     /// Whether calls of `from` may go to `to`.
     #[must_use]
     pub fn may_call(&self, from: PeerRef, to: PeerRef) -> bool {

@@ -3,6 +3,7 @@
 mod access;
 mod asked;
 mod doors;
+mod kept;
 mod liveness;
 mod losses;
 mod notifications;
@@ -12,6 +13,7 @@ mod reach;
 mod sources;
 
 pub(super) use self::doors::Door;
+pub use self::kept::NotCarriedOn;
 pub(super) use self::notifications::Wanting;
 
 use std::collections::{HashMap, HashSet};
@@ -82,6 +84,8 @@ pub struct Core {
     losses: HashMap<(IpAddr, DropReason), (Duration, u64)>,
     pub(super) counters: Counters,
     dice: u64,
+    /// Where calls are written down for the next process.
+    journal: Option<sidetone_journal::Pen>,
 }
 
 /// A request whose hosts are being looked up. Its peers' data is held by value: a reload may come between.
@@ -159,6 +163,7 @@ impl Core {
             losses: HashMap::new(),
             counters: Counters::default(),
             dice: seed | 1,
+            journal: None,
         };
         core.name_peers();
         core.fix_contacts();
@@ -570,6 +575,7 @@ impl Core {
         }
         self.calls.settled();
         anchor.media().close_released();
+        self.write_down();
     }
 
     /// Ends calls that can't go on: the answer of one never reached its caller, so that the answering party would wait

@@ -18,6 +18,7 @@ use super::kernel::{Kernel, Ways};
 use super::{Placed, Port, RelayThread, Stream};
 use crate::handshakes::{Handshakes, Leg};
 use crate::heed::Heed;
+use crate::kept::StreamKept;
 use crate::protection::{Change, Changes, Shake};
 use crate::relay::{Component, Relay};
 use crate::report::{Left, Notice, RelayTotals};
@@ -54,6 +55,10 @@ pub(crate) enum Command {
     Heed { call: CallKey, heed: Heed },
     /// The kernel forwards what is settled.
     Kernel(Box<Kernel>),
+    /// Tell from now on what streams need to be carried on by another process.
+    Keep,
+    /// A call's streams go on as they were in an earlier process.
+    Resume { call: CallKey, streams: Vec<StreamKept> },
     /// Play an announcement to the party on a side.
     Play { call: CallKey, stream: usize, toward: Side, id: PlayId, playback: Box<Playback> },
     /// Go on playing in other formats.
@@ -66,6 +71,8 @@ pub(crate) enum Command {
     Send { leg: Leg, to: SocketAddr, bytes: Vec<u8> },
     /// A handshake has given keys, or there are none any more.
     Keyed { leg: Leg, change: Box<Change> },
+    /// Carry out several orders before anything else happens.
+    Together(Vec<Command>),
     /// Close the call's sockets and report their last state.
     Close { call: CallKey },
     /// End the thread.
@@ -120,73 +127,93 @@ impl RelayThread {
                 self.waiting.fetch_sub(1, Relaxed);
             }
             match order {
-                Ok(Command::Open { call, stream, side, rtp, rtcp, bound, senders }) => {
-                    self.open(call, stream, side, rtp, rtcp, bound);
-                    if let Some((_, stream)) = self.stream(call, stream) {
-                        let [to_rtp, to_rtcp] = &*senders;
-                        stream.relay.beware(side, Component::Rtp, to_rtp);
-                        stream.relay.beware(side, Component::Rtcp, to_rtcp);
-                    }
-                }
-                Ok(Command::Plan { call, stream: index, plan, guard, shake }) => {
-                    let now = self.epoch.elapsed();
-                    self.withdraw(call);
-                    if let Some((number, stream)) = self.stream(call, index) {
-                        if let Some(changes) = guard {
-                            stream.relay.guard(*changes);
-                        }
-                        stream.relay.plan(now, &plan);
-                        if let Some(handshakes) = &self.handshakes {
-                            shake.into_iter().for_each(|shake| handshakes.shake(call, index, shake));
-                        }
-                        self.note_due(number);
-                        self.aim_again(number);
-                    }
-                }
-                Ok(Command::Play { call, stream, toward, id, playback }) => {
-                    self.play(call, stream, toward, id, *playback);
-                }
-                Ok(Command::Revoice { call, stream, toward, voices }) => {
-                    if let Some((_, stream)) = self.stream(call, stream) {
-                        stream.relay.revoice(toward, voices);
-                    }
-                }
-                Ok(Command::Hush { call, toward, id }) => self.hush(call, toward, id),
-                Ok(Command::Tap { call, worker }) => {
-                    self.withdraw(call);
-                    for index in self.calls.get(&call).into_iter().flatten() {
-                        if let Some(stream) = self.streams.get_mut(*index) {
-                            stream.tap = worker;
-                        }
-                    }
-                }
-                Ok(Command::Heed { call, heed }) => {
-                    self.withdraw(call);
-                    for index in self.calls.get(&call).into_iter().flatten() {
-                        if let Some(stream) = self.streams.get_mut(*index) {
-                            stream.heeded.take(heed);
-                        }
-                    }
-                }
-                Ok(Command::Kernel(kernel)) => self.kernel = Some(kernel),
-                Ok(Command::Handshakes(handshakes)) => self.handshakes = Some(handshakes),
-                Ok(Command::Send { leg, to, bytes }) => self.send(leg, to, &bytes),
-                Ok(Command::Keyed { leg, change }) => {
-                    let now = self.epoch.elapsed();
-                    if let Some((number, stream)) = self.stream(leg.call, leg.stream) {
-                        stream.relay.keyed(now, leg.side, leg.number, *change);
-                        self.note_due(number);
-                    }
-                }
-                Ok(Command::Close { call }) => self.close(call),
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => {
                     self.ended = true;
                     return;
                 }
-                #[cfg(test)]
-                Ok(Command::Panic) => panic!("ordered to"),
+                Ok(order) => self.carry_out(order),
                 Err(TryRecvError::Empty) => return,
             }
+        }
+    }
+
+    fn carry_out(&mut self, order: Command) {
+        // Long: one arm for each order.
+        match order {
+            Command::Open { call, stream, side, rtp, rtcp, bound, senders } => {
+                self.open(call, stream, side, rtp, rtcp, bound);
+                if let Some((_, stream)) = self.stream(call, stream) {
+                    let [to_rtp, to_rtcp] = &*senders;
+                    stream.relay.beware(side, Component::Rtp, to_rtp);
+                    stream.relay.beware(side, Component::Rtcp, to_rtcp);
+                }
+            }
+            Command::Plan { call, stream: index, plan, guard, shake } => {
+                let now = self.epoch.elapsed();
+                self.withdraw(call);
+                if let Some((number, stream)) = self.stream(call, index) {
+                    if let Some(changes) = guard {
+                        stream.relay.guard(*changes);
+                    }
+                    stream.relay.plan(now, &plan);
+                    if let Some(handshakes) = &self.handshakes {
+                        shake.into_iter().for_each(|shake| handshakes.shake(call, index, shake));
+                    }
+                    self.note_due(number);
+                    self.aim_again(number);
+                }
+            }
+            Command::Play { call, stream, toward, id, playback } => {
+                self.play(call, stream, toward, id, *playback);
+            }
+            Command::Revoice { call, stream, toward, voices } => {
+                if let Some((_, stream)) = self.stream(call, stream) {
+                    stream.relay.revoice(toward, voices);
+                }
+            }
+            Command::Hush { call, toward, id } => self.hush(call, toward, id),
+            Command::Tap { call, worker } => {
+                self.withdraw(call);
+                for index in self.calls.get(&call).into_iter().flatten() {
+                    if let Some(stream) = self.streams.get_mut(*index) {
+                        stream.tap = worker;
+                    }
+                }
+            }
+            Command::Heed { call, heed } => {
+                self.withdraw(call);
+                for index in self.calls.get(&call).into_iter().flatten() {
+                    if let Some(stream) = self.streams.get_mut(*index) {
+                        stream.heeded.take(heed);
+                    }
+                }
+            }
+            Command::Keep => self.keeping = true,
+            Command::Resume { call, streams } => {
+                self.withdraw(call);
+                let now = self.epoch.elapsed();
+                for kept in streams {
+                    if let Some((_, stream)) = self.stream(call, kept.stream) {
+                        stream.relay.resume(now, kept);
+                    }
+                }
+            }
+            Command::Kernel(kernel) => self.kernel = Some(kernel),
+            Command::Handshakes(handshakes) => self.handshakes = Some(handshakes),
+            Command::Send { leg, to, bytes } => self.send(leg, to, &bytes),
+            Command::Keyed { leg, change } => {
+                let now = self.epoch.elapsed();
+                if let Some((number, stream)) = self.stream(leg.call, leg.stream) {
+                    stream.relay.keyed(now, leg.side, leg.number, *change);
+                    self.note_due(number);
+                }
+            }
+            Command::Close { call } => self.close(call),
+            // Nothing is received in between.
+            Command::Together(orders) => orders.into_iter().for_each(|order| self.carry_out(order)),
+            Command::Stop => self.ended = true,
+            #[cfg(test)]
+            Command::Panic => panic!("ordered to"),
         }
     }
 
@@ -258,6 +285,7 @@ impl RelayThread {
             tap,
             heeded,
             ways: Ways::default(),
+            kept: None,
         });
         numbers.push(number);
         self.totals.streams.store(self.streams.len() as u64, Relaxed);

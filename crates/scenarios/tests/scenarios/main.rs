@@ -44,6 +44,7 @@ mod odd_sdp;
 mod other_media;
 mod other_methods;
 mod outage;
+mod outlived;
 mod phone;
 mod prack;
 mod practice;

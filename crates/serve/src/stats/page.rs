@@ -40,6 +40,7 @@ impl Stats {
         self.analysis_metrics(&page);
         self.language_metrics(&page);
         self.consent_metrics(&page);
+        self.journal_metrics(&page);
         self.spool_metrics(&page);
         self.store_metrics(&page);
         self.link_metrics(&page);
@@ -49,6 +50,24 @@ impl Stats {
             hosts.iter().zip(&self.hosts).map(|(l, h)| (l.as_slice(), f64::from(u8::from(h.up)))).collect();
         page.gauges("peer_up", "1 while the host answers OPTIONS.", &["side", "peer", "host"], &up);
         page
+    }
+
+    /// Present even without a journal, so that alert rules load everywhere.
+    fn journal_metrics(&self, page: &Page) {
+        let journal = self.journal.unwrap_or_default();
+        let help = "Calls that the next process would carry on.";
+        page.gauge("journal_calls", help, journal.calls as f64);
+        let help = "Changes of calls that have not been written down yet.";
+        page.gauge("journal_waiting", help, journal.waiting as f64);
+        page.counter("journal_writes_total", "Changes of calls that were written down.", journal.written);
+        let help = "Attempts to write calls down that failed.";
+        page.counter("journal_failures_total", help, journal.failures);
+        page.counters(
+            "journal_recovered_calls_total",
+            "Calls of the process before, by what became of them.",
+            &["outcome"],
+            &[(&["carried_on"], journal.carried_on), (&["closed"], journal.given_up)],
+        );
     }
 
     /// Present even without a spool, so that alert rules load everywhere.

@@ -105,6 +105,7 @@ fn page(stats: &Value, width: usize, paint: Paint) -> Vec<String> {
     tell("calls", calls.facts);
     tell("refused", Subject { value: stats, facts: Vec::new() }.each("refused", refusal).facts);
     tell("consent", consent(stats));
+    tell("journal", journal(stats));
     tell("spool", spool(stats));
     tell("store", store(stats));
     let sip = Subject::of(stats, "sip")
@@ -196,6 +197,20 @@ fn consent(stats: &Value) -> Vec<String> {
         format!("{} {} waiting for the disk", grouped(waiting), worded(waiting, "receipt/receipts"))
     }));
     facts
+}
+
+/// Nothing where calls are not written down.
+fn journal(stats: &Value) -> Vec<String> {
+    if stats.get("journal").is_none_or(Value::is_null) {
+        return Vec::new();
+    }
+    Subject::of(stats, "journal")
+        .always("calls", "call/calls written down")
+        .unless_none("waiting", "change/changes waiting for the disk")
+        .unless_none("failures", "time/times that it could not be written")
+        .unless_none("carried_on", "call/calls of the process before carried on")
+        .unless_none("given_up", "call/calls of the process before closed")
+        .facts
 }
 
 /// Nothing where no spool is kept.

@@ -7,6 +7,7 @@ use sidetone_events::config::EventsConfig;
 use sidetone_insight::did_you_mean;
 use sidetone_proxy::config::{Fault, unusable_host};
 
+use sidetone_journal::JournalConfig;
 use sidetone_spool::SpoolConfig;
 use sidetone_store::StoreConfig;
 
@@ -34,6 +35,9 @@ pub(crate) fn check(config: &Config) -> Vec<Fault> {
     }
     if let Some(problem) = config.announcement.loudness_fault() {
         faults.push(Fault::fatal("announcement.loudness", problem));
+    }
+    if let Some((key, problem)) = config.journal.as_ref().and_then(JournalConfig::fault) {
+        faults.push(Fault::fatal(format!("journal.{key}"), problem));
     }
     if let Some((key, problem)) = config.spool.as_ref().and_then(SpoolConfig::fault) {
         faults.push(Fault::fatal(format!("spool.{key}"), problem));

@@ -2,6 +2,8 @@
 //!
 //! Every key is documented in `deploy/sidetone.example.toml`, which a test loads. Unknown keys are refused.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use sidetone_announce::Announcements;
 use sidetone_call::{Node, Teams};
@@ -10,6 +12,7 @@ use sidetone_consent::policy::Settings as Consent;
 use sidetone_events::config::EventsConfig;
 use sidetone_hear::config::Analysis;
 use sidetone_hear::{Cues, Language};
+use sidetone_journal::JournalConfig;
 use sidetone_proxy::config::{Config as Proxy, Health, Limits, Peer, Sip};
 use sidetone_relay::config::Media;
 use sidetone_serve::config::{Control, Http};
@@ -60,6 +63,8 @@ pub(crate) struct Config {
     /// The destinations of events.
     #[serde(default)]
     pub(crate) events: EventsConfig,
+    /// Calls that are up are written down, and carried on by the next process.
+    pub(crate) journal: Option<JournalConfig>,
     /// Events kept on the disk until their readers have had them.
     pub(crate) spool: Option<SpoolConfig>,
     /// What happened in calls, kept to be asked about.
@@ -82,6 +87,17 @@ impl Config {
         let rules = self.consent.rules.iter().map(|rule| rule.policy.unwrap_or_default());
         let trunks = self.trunks.iter().map(|trunk| trunk.disclosure);
         trunks.chain(rules).any(|policy| policy != Policy::Never)
+    }
+
+    /// The file with the secret by which dialogs are recognised after a restart, where the configuration leads to one.
+    #[must_use]
+    pub(crate) fn dialog_key(&self) -> Option<PathBuf> {
+        // Where systemd gives a folder, the key lies there as it always did.
+        let beside = || {
+            let journal = self.journal.as_ref()?;
+            std::env::var_os("STATE_DIRECTORY").is_none().then(|| journal.dialog_key())
+        };
+        self.sip.dialog_key.clone().or_else(beside)
     }
 
     /// The proxy's part of the configuration.

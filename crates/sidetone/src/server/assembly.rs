@@ -18,7 +18,7 @@ use sidetone_sip::transaction::Timers;
 
 use super::dialog_key;
 use super::error::StartError;
-use super::faults::{receipts_fault, spool_fault, store_fault};
+use super::faults::{journal_fault, receipts_fault, spool_fault, store_fault};
 use super::secrecy;
 use crate::config::Config;
 use sidetone_book::BUILD;
@@ -27,6 +27,7 @@ use sidetone_call::Side;
 use sidetone_events::NumberHasher;
 use sidetone_hear::Scribe;
 use sidetone_insight::cues::CueSet;
+use sidetone_journal::{Journal, Life};
 use sidetone_proxy::random;
 use sidetone_proxy::signalling::{BySip, Signalling};
 use sidetone_relay::config::{Keying, MediaSecurity, SidePolicy};
@@ -142,6 +143,12 @@ pub(super) fn kept(config: &Config, feeder: Option<&Feeder>, hasher: NumberHashe
     Some(Kept::new(Readers::new(store.clone()), hasher, feeder.changes()))
 }
 
+/// Opens the call journal, if one is kept, and gives what the process before has left there.
+pub(super) fn journal(config: &Config) -> Result<Option<(Journal, Life)>, StartError> {
+    let opened = config.journal.as_ref().map(Journal::open).transpose();
+    opened.map_err(|error| StartError::from(journal_fault(&error)))
+}
+
 /// Opens the spool and starts its writer, if one is kept.
 pub(super) fn spool(config: &Config) -> Result<Option<Spool>, StartError> {
     let started = config.spool.as_ref().map(Spool::start).transpose();
@@ -205,7 +212,7 @@ pub(super) fn proxy(
         max_transactions: config.sip.max_transactions,
         udp_limit: config.sip.udp_limit,
         retry_after: config.limits.retry_after.into(),
-        dialog_key: dialog_key::load(config.sip.dialog_key.as_deref()),
+        dialog_key: dialog_key::load(config.dialog_key().as_deref()),
         timers: Timers { c: ring, ..Timers::default() },
         ..Settings::new(listeners)
     };

@@ -6,6 +6,7 @@ use std::time::Instant;
 use sidetone_book::Calls;
 use sidetone_events::{Bus, Sinks};
 use sidetone_hear::{WordsCounters, WorkerCounters};
+use sidetone_journal::Journal;
 use sidetone_pbx::PbxLinks;
 use sidetone_proxy::signalling::Signalling;
 use sidetone_serve::{LanguageStats, Stats};
@@ -33,6 +34,8 @@ pub(super) struct Census {
     /// Whether words are recognised.
     pub(super) recognises: bool,
     pub(super) started: Instant,
+    /// Where calls are written down, if they are.
+    pub(super) journal: Option<Arc<Journal>>,
 }
 
 impl Census {
@@ -58,6 +61,7 @@ impl Census {
             self.signalling.held_times(),
         );
         drop(core);
+        stats.journal = self.journal.as_ref().map(|journal| journal.counters());
         stats.store = lock(&self.store).as_ref().map(Feeder::counters);
         stats.language = self.recognition.as_deref().map(LanguageStats::of);
         stats.recogniser_missing = config.language.enabled && !self.recognises;

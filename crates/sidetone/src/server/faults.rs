@@ -1,6 +1,7 @@
 //! The faults of a configuration, gathered.
 
 use sidetone_events::{NumberHasherError, SecretError};
+use sidetone_journal::JournalError;
 use sidetone_proxy::config::Fault;
 use sidetone_spool::SpoolError;
 use sidetone_store::{StoreConfig, StoreError};
@@ -95,6 +96,15 @@ pub(super) fn store_fault(config: &StoreConfig, error: &StoreError) -> Fault {
             Fault::warning(key, problem)
         }
         _ => Fault::fatal(key, problem),
+    }
+}
+
+pub(super) fn journal_fault(error: &JournalError) -> Fault {
+    let problem = format!("can't be used: {error}; {}", error.remedy());
+    match error {
+        // Most likely the very Sidetone whose configuration this is; a second one is refused when it starts.
+        JournalError::Held(_) => Fault::warning("journal.path", problem),
+        _ => Fault::fatal("journal.path", problem),
     }
 }
 

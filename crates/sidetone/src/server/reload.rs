@@ -98,7 +98,7 @@ impl Reloader {
         let media = Media { timeout: config.media.timeout, ..old.media.clone() };
         let analysis = Analysis { thresholds: config.analysis.thresholds.clone(), ..old.analysis.clone() };
         let (events, http, control) = (old.events.clone(), old.http.clone(), old.control.clone());
-        let (spool, store) = (old.spool.clone(), old.store.clone());
+        let (journal, spool, store) = (old.journal.clone(), old.spool.clone(), old.store.clone());
         let announcement = old.announcement.clone();
         let pbxs = config.pbxs.into_iter().map(|pbx| {
             let links = old.pbxs.iter().find(|it| it.name == pbx.name).map(Peer::links);
@@ -111,6 +111,7 @@ impl Reloader {
             analysis,
             announcement,
             events,
+            journal,
             spool,
             store,
             http,
@@ -187,6 +188,7 @@ fn frozen(old: &Config, new: &Config) -> Vec<&'static str> {
         ("limits.ring", old.limits.ring != new.limits.ring),
         ("consent.receipts", old.consent.receipts != new.consent.receipts),
         ("events", old.events != new.events),
+        ("journal", old.journal != new.journal),
         ("spool", old.spool != new.spool),
         ("store", old.store != new.store),
         ("http", differ(&old.http, &new.http)),

@@ -1,5 +1,6 @@
 //! One call: its dialogs, its ports, and the stream plans that the media plane was last told.
 
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use crate::proxy::Neighbour;
 use crate::sdp::{Dress, Place, Stream};
 
 /// How far the setup of a call has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Phase {
     /// The INVITE has no final response yet.
     Setup,
@@ -34,7 +35,7 @@ pub(super) enum Phase {
 }
 
 /// The INVITE that began the call.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Initial {
     pub(super) cseq: u32,
     pub(super) offer: Option<Arc<Party>>,
@@ -61,7 +62,7 @@ impl<M> Tools<'_, M> {
 }
 
 /// One call.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Call {
     pub(super) key: CallKey,
     pub(super) name: String,
@@ -80,7 +81,9 @@ pub(super) struct Call {
     pub(super) early_apart: bool,
     ports: Ports,
     /// Where the protection of its media ends here.
+    #[serde(skip)]
     pub(super) terms: Terms,
+    #[serde(skip)]
     applied: Vec<Option<StreamPlan>>,
     reported: Vec<Option<Untappable>>,
     held: Vec<Side>,
@@ -303,6 +306,14 @@ impl Call {
             self.ports.get(tools.media, self.key, 0, side, family)?;
         }
         Ok(())
+    }
+
+    /// Takes the ports that it had in an earlier process.
+    ///
+    /// # Errors
+    /// When one of them can't be had.
+    pub(super) fn reclaim<M: MediaPlane>(&self, media: &mut M) -> Result<(), Exhausted> {
+        self.ports.reclaim(media, self.key)
     }
 
     fn view(&self) -> View {

@@ -1,5 +1,6 @@
 //! Offer and answer within one dialog (RFC 3264; which message carries which: RFC 6337 §2).
 
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use super::terms::Said;
 use crate::sdp::Stream;
 
 /// The role of a party: the caller sent the call's first INVITE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum Role {
     Caller,
     Callee,
@@ -27,7 +28,7 @@ impl Role {
 }
 
 /// A party's description, and where its signalling came from.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Party {
     pub(super) streams: Vec<Stream>,
     pub(super) signalled_from: IpAddr,
@@ -36,7 +37,7 @@ pub(super) struct Party {
 }
 
 /// A request that can carry SDP, in a transaction of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Kind {
     Invite,
     Update,
@@ -44,7 +45,7 @@ pub(super) enum Kind {
 }
 
 /// A transaction within the dialog.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Tx {
     /// The party that sent the request.
     pub(super) by: Role,
@@ -53,7 +54,7 @@ pub(super) struct Tx {
 }
 
 /// Both descriptions, as far as they are known, and who holds which stream.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct View {
     pub(super) caller: Option<Arc<Party>>,
     pub(super) callee: Option<Arc<Party>>,
@@ -146,7 +147,7 @@ impl View {
 }
 
 /// An offer that isn't answered.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Offer {
     by: Role,
     tx: Tx,
@@ -154,7 +155,7 @@ struct Offer {
 }
 
 /// The latest INVITE of one party.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Invite {
     tx: Tx,
     /// The INVITE's offer/answer exchange is complete; SDP in further responses says nothing new (RFC 3261 §13.2.1).
@@ -166,7 +167,7 @@ struct Invite {
 }
 
 /// One dialog.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Dialog {
     /// The callee's tag.
     pub(super) tag: String,

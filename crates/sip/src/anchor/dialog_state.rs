@@ -5,9 +5,10 @@ use crate::message::{Message, Name};
 use crate::notification::dialog;
 use crate::proxy::{ForwardContext, Local};
 use crate::uri::Uri;
+use serde::{Deserialize, Serialize};
 
 /// The dialog state of one party (RFC 3261 §12), as its messages and the hops before it have stated it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct PartyState {
     /// Its own From or To, tag included.
     pub(super) name: String,

@@ -159,6 +159,29 @@ pub enum CallFact {
     },
 }
 
+impl CallFact {
+    /// The call that it is a fact of.
+    #[must_use]
+    pub const fn call(&self) -> CallKey {
+        match self {
+            Self::Started { key, .. }
+            | Self::Ringing { key, .. }
+            | Self::Answered { key, .. }
+            | Self::Held { key, .. }
+            | Self::Resumed { key, .. }
+            | Self::Untappable { key, .. }
+            | Self::Misaimed { key, .. }
+            | Self::Insecure { key, .. }
+            | Self::Header { key, .. }
+            | Self::Digit { key, .. }
+            | Self::Referred { key, .. }
+            | Self::Replaces { key, .. }
+            | Self::Unacknowledged { key, .. }
+            | Self::Ended { key, .. } => *key,
+        }
+    }
+}
+
 /// Queues a fact. The queue is bounded, in case nobody takes them; what doesn't fit is counted.
 pub(super) fn tell(
     facts: &mut VecDeque<CallFact>,

@@ -35,6 +35,7 @@ impl<M: MediaPlane> MessageFilter for Anchor<M> {
             self.note_sender(ctx, request);
             self.tell_signalled(ctx, request, ctx.requester());
             self.notice_transfer(ctx, request);
+            self.note_message(request, ctx.requester());
         }
         passed
     }
@@ -43,6 +44,7 @@ impl<M: MediaPlane> MessageFilter for Anchor<M> {
         let (Some(status), Some(cseq)) = (response.status(), response.cseq()) else { return };
         let requester = ctx.answered();
         self.tell_signalled(ctx, response, requester);
+        self.note_message(response, requester);
         if cseq.method == Method::BYE && status >= 200 {
             return self.bye_answered(ctx.now, response, requester, status);
         }
@@ -66,6 +68,7 @@ impl<M: MediaPlane> MessageFilter for Anchor<M> {
 
     fn concluded(&mut self, now: Duration, requester: Requester, request: &Message, status: u16) {
         let Some(position) = self.find(request, requester) else { return };
+        self.note_change(position.key);
         let Some(cseq) = request.cseq() else { return };
         if cseq.method == Method::BYE {
             return self.bye_answered(now, request, requester, status);
@@ -95,6 +98,15 @@ impl<M: MediaPlane> Anchor<M> {
             facts: &mut self.facts,
         };
         (tools, &mut self.calls)
+    }
+
+    /// A message of a call passes: whatever it changes is to be written down, if calls are.
+    fn note_message(&mut self, message: &Message, requester: Requester) {
+        if self.changed.is_some()
+            && let Some(position) = self.find(message, requester)
+        {
+            self.note_change(position.key);
+        }
     }
 
     /// The call of a message that belongs to a request of `requester`'s.

@@ -38,6 +38,7 @@ mod dialog_state;
 mod dtmf_body;
 mod fact;
 mod filter;
+mod kept;
 mod offer_answer;
 mod plan;
 mod ports;
@@ -62,6 +63,7 @@ pub use crate::sdp::Ice;
 pub use claims::Claims;
 pub use counters::Counters;
 pub use fact::CallFact;
+pub use kept::NotTakenUp;
 pub use reach::Reach;
 pub use replaced::Replaced;
 pub use security::{Keying, Policy, Security};
@@ -87,6 +89,8 @@ pub struct Anchor<M> {
     facts: VecDeque<CallFact>,
     counters: Counters,
     next_key: u64,
+    /// Calls that have changed, if anybody wants to know.
+    changed: Option<BTreeSet<CallKey>>,
 }
 
 impl<M: MediaPlane> Anchor<M> {
@@ -104,6 +108,7 @@ impl<M: MediaPlane> Anchor<M> {
             facts: VecDeque::new(),
             counters: Counters::default(),
             next_key: 1,
+            changed: None,
         }
     }
 
@@ -217,6 +222,7 @@ impl<M: MediaPlane> Anchor<M> {
             }
         }
         self.deadlines.remove(&(call.deadline, key));
+        self.note_change(key);
         self.media.release(key);
         self.tell(CallFact::Ended { key, by, status, cause, at });
         true

@@ -1,9 +1,10 @@
 //! Our own ports, by m-line, side and IP family.
 
+use serde::{Deserialize, Serialize};
 use sidetone_call::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, Side};
 
 /// A call's ports.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Ports {
     reserved: Vec<(usize, Side, IpFamily, LocalMedia)>,
 }
@@ -25,6 +26,13 @@ impl Ports {
         let local = media.reserve(call, stream, side, family)?;
         self.reserved.push((stream, side, family, local));
         Ok(local)
+    }
+
+    /// Takes the same ports in another process.
+    pub(super) fn reclaim<M: MediaPlane>(&self, media: &mut M, call: CallKey) -> Result<(), Exhausted> {
+        self.reserved
+            .iter()
+            .try_for_each(|(stream, side, _, local)| media.reclaim(call, *stream, *side, *local))
     }
 
     /// Whether that m-line has ports at all.

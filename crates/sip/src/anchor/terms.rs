@@ -9,6 +9,7 @@
 mod face;
 
 use face::{Credentials, Face, Form, Offer};
+use serde::{Deserialize, Serialize};
 use sidetone_call::{Protection, Security as Spoken, Side, SrtpKeys};
 use zeroize::Zeroizing;
 
@@ -17,7 +18,7 @@ use crate::sdp::crypto::Crypto;
 use crate::sdp::{Carriage, Dress, Stream};
 
 /// Whether a description offers or answers (RFC 3264).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Said {
     Offer,
     /// An answer that may be followed by another one: in an 18x.
@@ -45,6 +46,11 @@ pub(super) struct Terms {
 }
 
 impl Terms {
+    /// Whether keys or passwords of ours, or of a party that we answer to, are held.
+    pub(super) fn holds_keys(&self) -> bool {
+        self.streams.iter().flatten().any(Face::holds_keys)
+    }
+
     fn face(&mut self, stream: usize, side: Side) -> Option<&mut Face> {
         if self.streams.len() <= stream {
             self.streams.resize_with(stream + 1, Default::default);

@@ -3,6 +3,7 @@
 use crate::message::{Message, Method, Name, RequestBuilder};
 use crate::name_addr::NameAddr;
 use crate::uri::{Uri, UriView};
+use serde::{Deserialize, Serialize};
 
 /// The most hops in a route set that are followed.
 const MOST_ROUTES: usize = 16;
@@ -10,7 +11,7 @@ const MOST_ROUTES: usize = 16;
 const LONGEST: usize = 1_024;
 
 /// One side's view of a dialog: it writes to the other.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Dialog {
     pub(crate) call_id: String,
     /// From, tag included.

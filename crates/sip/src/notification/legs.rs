@@ -3,6 +3,7 @@
 
 mod learn;
 
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +37,7 @@ const MOST_OPEN: usize = 32;
 pub struct LegId(u64);
 
 /// A dialog through us, seen by the PBX: the state by which we speak in it as if we were its peer.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Leg {
     name: String,
     call: String,
@@ -57,18 +58,22 @@ struct Leg {
     /// No further INFO is sent in this dialog.
     muted: bool,
     failures: u8,
+    #[serde(skip)]
     outbox: Outbox,
     /// The PBX whose link has something to tell here.
     pbx: Option<Arc<str>>,
+    #[serde(skip)]
     busy: bool,
     /// The INFO under way tells how the customer feels.
+    #[serde(skip)]
     tells_affect: bool,
+    #[serde(skip)]
     queued: bool,
     expires: Duration,
 }
 
 /// The messages in which the PBX has last listed its packages: an older one that comes late says nothing new.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct RecvInfoSeen {
     /// Number in CSeq of a request of its own.
     request: u32,
@@ -78,7 +83,7 @@ struct RecvInfoSeen {
 
 /// Requests of the peer's that are under way. Should a higher number reach the PBX before one of them, by loss or by
 /// another transport, it would have to refuse that one (RFC 3261 §12.2.2), and the call might not survive it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Open {
     /// Numbers in CSeq of those without a final response.
     unanswered: BTreeSet<u32>,
@@ -110,7 +115,7 @@ impl Open {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Stage {
     /// No 2xx yet.
     Early,
@@ -150,6 +155,8 @@ pub struct Legs {
     queue: VecDeque<LegId>,
     ledger: Ledger,
     last_id: u64,
+    /// Names of dialogs into which something of ours was slipped, if anybody wants to know.
+    changed: Option<Vec<([String; 3], Option<Neighbour>)>>,
 }
 
 impl Legs {
@@ -169,6 +176,7 @@ impl Legs {
             queue: VecDeque::new(),
             ledger: Ledger::default(),
             last_id: 0,
+            changed: None,
         }
     }
 
@@ -281,6 +289,11 @@ impl Legs {
     pub fn write(&mut self, id: LegId) -> Option<Draft> {
         let leg = self.legs.get_mut(&id).filter(|leg| leg.may_be_told() && !leg.outbox.is_empty())?;
         let number = leg.numbering.take()?;
+        if let Some(changed) = &mut self.changed {
+            let mut names = leg.name.split('\n').map(str::to_owned);
+            let names = [names.next()?, names.next()?, names.next()?];
+            changed.push((names, leg.caller));
+        }
         let head = leg.dialog.request(Method::INFO, number)?;
         let parcel = leg.outbox.take()?;
         leg.tells_affect = parcel.nature.is_affect();
@@ -369,6 +382,46 @@ impl Legs {
             self.deadlines.remove(&(at, id));
             self.remove(id);
         }
+    }
+
+    /// Notes from now on into which dialogs something of ours is slipped, for [`Self::take_changed`].
+    pub fn note_changes(&mut self) {
+        self.changed.get_or_insert_default();
+    }
+
+    /// The dialogs into which something of ours was slipped since the last call of this method: Call-ID, the trunk's
+    /// side's tag and the PBX's, and the peer that has begun the call.
+    pub fn take_changed(&mut self) -> Vec<([String; 3], Option<Neighbour>)> {
+        self.changed.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// What the dialogs of a call need to be carried on in another process, as JSON; `None` if none of it is watched.
+    #[must_use]
+    pub fn kept(&self, call_id: &str, caller: Option<Neighbour>) -> Option<Vec<u8>> {
+        let ids = self.by_call.get(call_id)?;
+        let legs: Vec<&Leg> =
+            ids.iter().filter_map(|id| self.legs.get(id)).filter(|leg| leg.caller == caller).collect();
+        if legs.is_empty() { None } else { serde_json::to_vec(&legs).ok() }
+    }
+
+    /// Carries on dialogs that [`Self::kept`] has written. What waited to be told is not among it.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn take_up(&mut self, kept: &[u8]) -> Result<(), serde_json::Error> {
+        let legs: Vec<Leg> = serde_json::from_slice(kept)?;
+        for leg in legs.into_iter().filter(|_| self.enabled) {
+            if self.legs.len() >= MOST || self.by_name.contains_key(&leg.name) {
+                continue;
+            }
+            self.last_id += 1;
+            let id = LegId(self.last_id);
+            self.by_name.insert(leg.name.clone(), id);
+            self.by_call.entry(leg.call.clone()).or_default().push(id);
+            self.deadlines.insert((leg.expires, id));
+            self.legs.insert(id, leg);
+        }
+        Ok(())
     }
 
     fn mute(&mut self, id: LegId) {

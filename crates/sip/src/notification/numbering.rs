@@ -1,5 +1,6 @@
 //! CSeq numbers in one direction of a dialog into which requests of our own are slipped.
 
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Numbers must stay below 2^31 (RFC 3261 §8.1.1.5). From here on none is slipped in, so that those that come after
@@ -15,7 +16,7 @@ const MOST_STEPS: usize = 64;
 ///
 /// Until something has been slipped in, nothing is changed. What is added to a number that has been used never changes
 /// afterwards, so a retransmission, an ACK and a RAck mean the same request on either side.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Numbering {
     /// The peer's highest so far, as it came.
     seen: Option<u32>,
@@ -27,7 +28,7 @@ pub struct Numbering {
     steps: VecDeque<Step>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Step {
     /// From this number of the peer's on …
     from: u32,

@@ -1,12 +1,13 @@
 //! Which peer an address belongs to, as the shell's configuration has it.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
 
 use sidetone_call::Side;
 
 /// One of the peers that the configuration names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Neighbour {
     /// The side that it is on.
     pub side: Side,

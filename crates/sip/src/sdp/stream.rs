@@ -1,5 +1,6 @@
 //! The media of an m-line, lifted out of the description.
 
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
 use sidetone_call::{Direction, Format, IpFamily, MediaKind, Security};
@@ -12,7 +13,7 @@ use super::{Description, Media};
 const MAX_FORMATS: usize = 32;
 
 /// The transport of a stream, as far as relaying goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Carriage {
     /// RTP, with RTCP beside it.
     Rtp,
@@ -34,7 +35,7 @@ fn direction(attribute: &str) -> Option<Direction> {
 }
 
 /// One m-line of a party's description.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stream {
     /// The kind of its media.
     pub kind: MediaKind,
@@ -44,9 +45,11 @@ pub struct Stream {
     pub security: Security,
     /// Its transport as written: `RTP/AVP`.
     pub protocol: String,
-    /// The a=crypto lines that we can work with, in order.
+    /// The a=crypto lines that we can work with, in order. Never written down: they hold keys.
+    #[serde(skip)]
     pub crypto: Vec<Crypto>,
     /// What it says of DTLS and ICE, where it is protected by DTLS.
+    #[serde(skip)]
     pub dtls: Option<Box<Dtls>>,
     /// Port 0: rejected, removed, or not wanted.
     pub rejected: bool,

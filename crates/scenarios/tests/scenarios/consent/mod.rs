@@ -5,6 +5,7 @@ mod agreement;
 mod announcement;
 mod early;
 mod lists;
+mod outlived;
 mod overlap;
 mod refusal;
 mod transfer;

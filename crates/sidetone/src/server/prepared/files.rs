@@ -11,7 +11,7 @@ use sidetone_events::Secret;
 
 use crate::config::Config;
 use crate::server::dialog_key;
-use crate::server::faults::Faults;
+use crate::server::faults::{Faults, journal_fault};
 use sidetone_proxy::config::Fault;
 
 /// The longest path of a Unix socket, in bytes (`sockaddr_un`, less its final zero).
@@ -24,6 +24,21 @@ pub(super) fn check(config: &Config, faults: &mut Faults) {
         && !faults.concern("events.file.path")
     {
         makeable("events.file.path", &file.path, faults);
+    }
+    if let Some(journal) = &config.journal
+        && !faults.concern("journal.path")
+    {
+        if journal.path.exists() {
+            if let Err(error) = sidetone_journal::examine(&journal.path) {
+                faults.add(journal_fault(&error));
+            } else if let Err(why) = eaccess(&journal.path, AccessFlags::R_OK | AccessFlags::W_OK) {
+                let (path, why) = (journal.path.display(), why.desc());
+                let problem = format!("{path} can't be written to: {why}; let Sidetone's user own it");
+                faults.add(Fault::fatal("journal.path", problem));
+            }
+        } else {
+            makeable("journal.path", &journal.path, faults);
+        }
     }
     if let Some(spool) = &config.spool
         && !faults.concern("spool.path")
@@ -147,7 +162,7 @@ fn is_of_the_kernel(folder: &Path) -> bool {
 
 /// Calls are carried without the key, so its fault is no reason to refuse the configuration.
 fn dialog_key(config: &Config, faults: &mut Faults) {
-    if let Some((path, why)) = dialog_key::examine(config.sip.dialog_key.as_deref()) {
+    if let Some((path, why)) = dialog_key::examine(config.dialog_key().as_deref()) {
         let problem = format!(
             "{} can't be used: {why}; requests in calls that are up would be refused after a restart; name a file of 16 bytes, or one that Sidetone's user may make",
             path.display()

@@ -134,11 +134,13 @@ fn rotated(config: &Config, named: &[Named]) -> Vec<Fault> {
 
 /// Files beside the spool and the store that these keep for themselves.
 fn beside_databases(config: &Config, named: &[Named]) -> Vec<Fault> {
+    let journal = config.journal.as_ref();
+    let journal = journal.map(|it| ("journal.path", &it.path, sidetone_journal::BESIDE.as_slice()));
     let spool = config.spool.as_ref().map(|it| ("spool.path", &it.path, sidetone_spool::BESIDE.as_slice()));
     let store = config.store.as_ref().and_then(|it| it.path.as_ref());
     let store = store.map(|path| ("store.path", path, sidetone_store::BESIDE.as_slice()));
     let mut faults = Vec::new();
-    for (key, path, suffixes) in spool.into_iter().chain(store) {
+    for (key, path, suffixes) in journal.into_iter().chain(spool).chain(store) {
         for suffix in suffixes {
             let mut own = real(path).into_os_string();
             own.push(suffix);
@@ -192,7 +194,7 @@ fn named(config: &Config, private: Vec<(String, PathBuf)>) -> Vec<Named> {
     let mut add = |key: String, path: Option<&Path>, used: Use| {
         all.extend(path.map(|path| Named { key, path: path.to_owned(), used }));
     };
-    add("sip.dialog_key".into(), config.sip.dialog_key.as_deref(), Use::Written);
+    add("sip.dialog_key".into(), config.dialog_key().as_deref(), Use::Written);
     add("analysis.model".into(), config.analysis.model.as_deref(), Use::Read);
     for (name, files) in &config.announcement.files {
         for (language, path) in files {
@@ -213,6 +215,7 @@ fn named(config: &Config, private: Vec<(String, PathBuf)>) -> Vec<Named> {
     }
     add("consent.receipts".into(), config.consent.receipts.as_deref(), Use::Written);
     add("events.file.path".into(), config.events.file.as_ref().map(|file| file.path.as_path()), Use::Written);
+    add("journal.path".into(), config.journal.as_ref().map(|journal| journal.path.as_path()), Use::Written);
     add("spool.path".into(), config.spool.as_ref().map(|spool| spool.path.as_path()), Use::Written);
     let store = config.store.as_ref().and_then(|store| store.path.as_deref());
     add("store.path".into(), store, Use::Written);

@@ -98,6 +98,12 @@ impl std::fmt::Debug for Credentials {
 const MOST_CREDENTIALS: usize = 16;
 
 impl Face {
+    pub(super) fn holds_keys(&self) -> bool {
+        !(self.paired.is_empty() && self.offering_keys.is_empty() && self.bound.is_empty())
+            || self.offering.is_some()
+            || self.role.is_some()
+    }
+
     /// Our key of a suite in an offer: the one in use, so that a re-INVITE begins no counter anew.
     pub(super) fn key_to_offer(&mut self, suite: Suite, random: fn(&mut [u8])) -> Option<Keying> {
         let used = self.paired.iter().rev().map(|(_, own)| own).find(|own| own.suite() == suite).cloned();

@@ -1,0 +1,251 @@
+//! The file of a journal.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+use sidetone_call::CallKey;
+
+use crate::clock;
+use crate::config::JournalConfig;
+use crate::error::JournalError;
+use crate::part::Part;
+
+/// Marks an SQLite file as a journal: "stjo".
+const APPLICATION: u32 = 0x7374_6a6f;
+/// The format of the file and of what stands in it. A process carries on what one of the same format has written.
+const FORMAT: u32 = 1;
+/// What stands behind the path in the names of files that belong to it.
+pub const BESIDE: [&str; 3] = ["-wal", "-journal", ".damaged"];
+/// Where SQLite's file format has the application's number, and how SQLite files begin.
+const APPLICATION_AT: usize = 68;
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// What stands in a journal of one call.
+pub type Parts = BTreeMap<Part, Vec<u8>>;
+
+/// Whether the calls in a journal may be carried on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// There was no journal.
+    New,
+    /// The process before ended a moment ago.
+    GoesOn,
+    /// They are over, for this reason: they are to be closed.
+    Over(&'static str),
+    /// They were written in another format, and can't be read.
+    Unreadable,
+}
+
+/// What the process before has left.
+#[derive(Debug)]
+pub struct Life {
+    /// Whether its calls may be carried on.
+    pub standing: Standing,
+    /// Zero of its clock, and of this process's if its calls are carried on; else this moment.
+    pub epoch: Instant,
+    /// When it was last known to be alive, on its own clock.
+    pub alive: Duration,
+    /// Its calls.
+    pub calls: BTreeMap<CallKey, Parts>,
+}
+
+/// A journal's file, open.
+#[derive(Debug)]
+pub(crate) struct File {
+    connection: Connection,
+    epoch: Instant,
+}
+
+/// One change of what stands in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Change {
+    Write(Vec<u8>),
+    Erase,
+}
+
+/// Whether [`crate::Journal::open`] would find a file that is none of ours, or too new. Makes and changes nothing.
+///
+/// # Errors
+/// The same as opening it.
+pub fn examine(path: &Path) -> Result<(), JournalError> {
+    let mut head = Vec::new();
+    match fs::File::open(path) {
+        Ok(file) => file.take(100).read_to_end(&mut head).map(|_| ())?,
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(why) => return Err(JournalError::Open { path: path.to_owned(), why }),
+    }
+    let word = |at: usize| {
+        head.get(at..at + 4).and_then(|word| word.try_into().ok()).map(u32::from_be_bytes).unwrap_or_default()
+    };
+    match word(APPLICATION_AT) {
+        _ if head.is_empty() => Ok(()),
+        APPLICATION if head.starts_with(MAGIC) => Ok(()),
+        _ => Err(JournalError::Foreign(path.to_owned())),
+    }
+}
+
+impl File {
+    /// Opens a journal, or makes one, and reads what the process before has left.
+    pub(crate) fn open(config: &JournalConfig) -> Result<(Self, Life), JournalError> {
+        match Self::open_whole(config) {
+            Err(error) if error.is_damage() => {
+                let aside = beside(&config.path, ".damaged");
+                tracing::error!(
+                    %error, aside = %aside.display(),
+                    "the call journal is damaged and is moved aside: calls from before are not carried on"
+                );
+                fs::rename(&config.path, aside)?;
+                let _ = fs::remove_file(beside(&config.path, "-wal"));
+                Self::open_whole(config)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_whole(config: &JournalConfig) -> Result<(Self, Life), JournalError> {
+        let path = &config.path;
+        examine(path)?;
+        // Made here, so that nobody else can read it from its first moment on.
+        let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+        made.map_err(|why| JournalError::Open { path: path.to_owned(), why })?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        let held = |error: rusqlite::Error| match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => JournalError::Held(path.to_owned()),
+            _ => error.into(),
+        };
+        // One process alone: the lock is kept until the end of the process, however it ends. What has reached the
+        // system outlives the process; to wait for the disk would guard against the end of the machine, which no call
+        // outlives.
+        connection
+            .execute_batch(
+                "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF; PRAGMA secure_delete = ON; \
+                 PRAGMA temp_store = MEMORY; BEGIN EXCLUSIVE; COMMIT;",
+            )
+            .map_err(held)?;
+        let format: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if format > FORMAT {
+            return Err(JournalError::Newer { path: path.to_owned(), found: format, known: FORMAT });
+        }
+        let life = match format {
+            0 => Life::none(Standing::New),
+            FORMAT => life(&connection, config)?,
+            _ => Life::none(Standing::Unreadable),
+        };
+        let mut file = Self { connection, epoch: life.epoch };
+        file.begin(&life)?;
+        // Only now, so that the file itself says whose it is, however this process ends.
+        file.connection.execute_batch("PRAGMA journal_mode = WAL")?;
+        Ok((file, life))
+    }
+
+    /// Makes the tables where there are none, and signs the file as this process's. Calls that are not carried on stay
+    /// in it until they are closed.
+    fn begin(&mut self, life: &Life) -> Result<(), JournalError> {
+        let unclear = || std::io::Error::other("the system's clock can't be read");
+        let epoch = clock::at(self.epoch).ok_or_else(unclear)?;
+        let transaction = self.connection.transaction()?;
+        if matches!(life.standing, Standing::New | Standing::Unreadable) {
+            transaction.execute_batch(&format!(
+                "DROP TABLE IF EXISTS life; DROP TABLE IF EXISTS parts; \
+                 CREATE TABLE life (boot TEXT, epoch INTEGER NOT NULL, alive INTEGER NOT NULL) STRICT; \
+                 CREATE TABLE parts (call INTEGER NOT NULL, part INTEGER NOT NULL, content BLOB NOT NULL, \
+                 PRIMARY KEY (call, part)) STRICT, WITHOUT ROWID; \
+                 PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};"
+            ))?;
+        }
+        let alive = clock::at(Instant::now()).ok_or_else(unclear)?;
+        transaction.execute("DELETE FROM life", [])?;
+        transaction.execute(
+            "INSERT INTO life (boot, epoch, alive) VALUES (?1, ?2, ?3)",
+            params![clock::boot(), nanos(epoch), nanos(alive)],
+        )?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Writes down changes, and that this process is alive.
+    pub(crate) fn write(&mut self, changes: &BTreeMap<(CallKey, Part), Change>) -> Result<(), JournalError> {
+        let transaction = self.connection.transaction()?;
+        for ((call, part), change) in changes {
+            let call = call.0.cast_signed();
+            match change {
+                Change::Write(content) => transaction
+                    .prepare_cached(
+                        "INSERT INTO parts (call, part, content) VALUES (?1, ?2, ?3) \
+                         ON CONFLICT (call, part) DO UPDATE SET content = ?3",
+                    )?
+                    .execute(params![call, part.number(), content])?,
+                Change::Erase => transaction
+                    .prepare_cached("DELETE FROM parts WHERE call = ?1 AND part = ?2")?
+                    .execute(params![call, part.number()])?,
+            };
+        }
+        if let Some(alive) = clock::at(Instant::now()) {
+            transaction.prepare_cached("UPDATE life SET alive = ?1")?.execute(params![nanos(alive)])?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+impl Life {
+    fn none(standing: Standing) -> Self {
+        Self { standing, epoch: Instant::now(), alive: Duration::ZERO, calls: BTreeMap::new() }
+    }
+}
+
+/// Reads what the process before has left.
+fn life(connection: &Connection, config: &JournalConfig) -> Result<Life, JournalError> {
+    let row = connection
+        .query_row("SELECT boot, epoch, alive FROM life", [], |row| {
+            Ok((row.get::<_, Option<String>>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        })
+        .optional()?;
+    let Some((boot, epoch, alive)) = row else { return Ok(Life::none(Standing::New)) };
+    let (epoch, alive) = (duration(epoch), duration(alive));
+    let mut calls: BTreeMap<CallKey, Parts> = BTreeMap::new();
+    let mut select = connection.prepare("SELECT call, part, content FROM parts")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (call, part): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let Some(part) = Part::of_number(part) else { continue };
+        calls.entry(CallKey(call.cast_unsigned())).or_default().insert(part, row.get(2)?);
+    }
+    let age = clock::instant(alive).map(|alive| alive.elapsed());
+    let (standing, epoch_instant) = match (clock::instant(epoch), age) {
+        _ if boot.is_none() || boot != clock::boot() => {
+            (Standing::Over("the machine has started anew"), None)
+        }
+        (Some(epoch), Some(age)) if age <= Duration::from_secs(config.keep_seconds.into()) => {
+            (Standing::GoesOn, Some(epoch))
+        }
+        _ => (Standing::Over("nobody has carried them on for longer than journal.keep_seconds"), None),
+    };
+    Ok(Life {
+        standing,
+        epoch: epoch_instant.unwrap_or_else(Instant::now),
+        alive: alive.saturating_sub(epoch),
+        calls,
+    })
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+fn nanos(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
+fn duration(nanos: i64) -> Duration {
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
+}

@@ -1,0 +1,215 @@
+//! Writing without waiting: the newest state of each part is brought to the file by a thread.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde::Serialize;
+use sidetone_call::CallKey;
+
+use crate::config::JournalConfig;
+use crate::error::JournalError;
+use crate::file::{Change, File, Life};
+use crate::part::Part;
+
+/// The largest part of a call, in bytes: one of a few kilobytes is usual.
+const MOST_BYTES: usize = 1 << 20;
+/// How often it is written down that the process is alive, and how long a failed write waits.
+const ALIVE_EVERY: Duration = Duration::from_millis(500);
+
+/// Counters of a [`Journal`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// Calls that stand in the journal: those that the next process would carry on.
+    pub calls: u64,
+    /// Changes that wait for the disk.
+    pub waiting: u64,
+    /// Changes written.
+    pub written: u64,
+    /// Attempts to write that failed. What could not be written is tried again.
+    pub failures: u64,
+    /// Calls from the process before that were carried on.
+    pub carried_on: u64,
+    /// Calls from the process before that were closed instead.
+    pub given_up: u64,
+}
+
+/// The journal of a process.
+#[derive(Debug)]
+pub struct Journal {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Writes down parts of calls. Copies may be used from any thread: nothing here waits.
+#[derive(Debug, Clone)]
+pub struct Pen(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    inner: Mutex<Inner>,
+    wanted: Condvar,
+    written: AtomicU64,
+    failures: AtomicU64,
+    carried_on: AtomicU64,
+    given_up: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// The newest change of each part. So what waits is bounded by the calls that are up.
+    waiting: BTreeMap<(CallKey, Part), Change>,
+    /// What stands in the file, or waits to.
+    known: HashSet<(CallKey, Part)>,
+    ending: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Journal {
+    /// Opens a journal, or begins one, and gives what the process before has left there.
+    ///
+    /// # Errors
+    /// [`JournalError`]: the file can't be had, is none of ours, too new, or another process has it. A damaged one is
+    /// moved aside, and a new one begun.
+    pub fn open(config: &JournalConfig) -> Result<(Self, Life), JournalError> {
+        let (file, life) = File::open(config)?;
+        let known = life.calls.iter().flat_map(|(call, parts)| parts.keys().map(|part| (*call, *part)));
+        let inner = Inner { known: known.collect(), ..Inner::default() };
+        let shared = Arc::new(Shared {
+            inner: Mutex::new(inner),
+            wanted: Condvar::new(),
+            written: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            carried_on: AtomicU64::new(0),
+            given_up: AtomicU64::new(0),
+        });
+        let its = Arc::clone(&shared);
+        let thread =
+            std::thread::Builder::new().name("journal".to_owned()).spawn(move || keep(file, &its))?;
+        Ok((Self { shared, thread: Mutex::new(Some(thread)) }, life))
+    }
+
+    /// Something to write with.
+    #[must_use]
+    pub fn pen(&self) -> Pen {
+        Pen(Arc::clone(&self.shared))
+    }
+
+    /// Its counters.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let inner = self.shared.lock();
+        let calls: HashSet<CallKey> = inner.known.iter().map(|(call, _)| *call).collect();
+        let of = |counter: &AtomicU64| counter.load(Relaxed);
+        Counters {
+            calls: calls.len() as u64,
+            waiting: inner.waiting.len() as u64,
+            written: of(&self.shared.written),
+            failures: of(&self.shared.failures),
+            carried_on: of(&self.shared.carried_on),
+            given_up: of(&self.shared.given_up),
+        }
+    }
+
+    /// Counts what became of the calls of the process before.
+    pub fn count(&self, carried_on: u64, given_up: u64) {
+        self.shared.carried_on.fetch_add(carried_on, Relaxed);
+        self.shared.given_up.fetch_add(given_up, Relaxed);
+    }
+
+    /// Writes down what waits, and lets the file go: another process may open it.
+    pub fn close(&self) {
+        self.shared.lock().ending = true;
+        self.shared.wanted.notify_one();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A panic there has been told already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Pen {
+    /// Writes down a part of a call, in place of what stood there; `None` erases it.
+    pub fn write(&self, call: CallKey, part: Part, content: Option<Vec<u8>>) {
+        let content = content.filter(|content| content.len() <= MOST_BYTES);
+        let mut inner = self.0.lock();
+        let place = (call, part);
+        match content {
+            Some(content) => {
+                inner.known.insert(place);
+                inner.waiting.insert(place, Change::Write(content));
+            }
+            None if inner.known.remove(&place) => {
+                inner.waiting.insert(place, Change::Erase);
+            }
+            None => return,
+        }
+        drop(inner);
+        self.0.wanted.notify_one();
+    }
+
+    /// Erases all of a call.
+    pub fn erase(&self, call: CallKey) {
+        for part in Part::ALL {
+            self.write(call, part, None);
+        }
+    }
+}
+
+/// Brings changes to the file until the end.
+fn keep(mut file: File, shared: &Shared) {
+    let mut failing = false;
+    loop {
+        let mut inner = shared.lock();
+        if inner.waiting.is_empty() && !inner.ending {
+            let waited = shared.wanted.wait_timeout(inner, ALIVE_EVERY);
+            inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let ending = inner.ending;
+        let changes = std::mem::take(&mut inner.waiting);
+        drop(inner);
+        match file.write(&changes) {
+            Ok(()) => {
+                shared.written.fetch_add(changes.len() as u64, Relaxed);
+                if std::mem::take(&mut failing) {
+                    tracing::info!("calls are written down again");
+                }
+            }
+            Err(error) => {
+                shared.failures.fetch_add(1, Relaxed);
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::error!(%error, "calls can't be written down: should this process end, the next one does not know them as they are");
+                }
+                let mut inner = shared.lock();
+                for (place, change) in changes {
+                    inner.waiting.entry(place).or_insert(change);
+                }
+                if !ending {
+                    let waited = shared.wanted.wait_timeout(inner, ALIVE_EVERY);
+                    drop(waited.unwrap_or_else(PoisonError::into_inner));
+                }
+            }
+        }
+        if ending {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use crate::file::Standing;
+use crate::{Parts, examine};
+
+const ONE: CallKey = CallKey(1);
+const BIG: CallKey = CallKey(u64::MAX);
+
+fn config(folder: &tempfile::TempDir) -> JournalConfig {
+    JournalConfig { path: folder.path().join("calls.journal"), keep_seconds: 120 }
+}
+
+fn parts(of: &[(Part, &[u8])]) -> Parts {
+    of.iter().map(|(part, content)| (*part, content.to_vec())).collect()
+}
+
+#[test]
+fn the_next_process_finds_the_newest_of_each_part_and_its_clock_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, life) = Journal::open(&config(&folder)).unwrap();
+    assert_eq!((life.standing, life.calls.len()), (Standing::New, 0));
+    let pen = journal.pen();
+    pen.write(ONE, Part::Signalling, Some(b"first".to_vec()));
+    pen.write(ONE, Part::Book, Some(b"book".to_vec()));
+    pen.write(ONE, Part::Signalling, Some(b"second".to_vec()));
+    pen.write(BIG, Part::Media, Some(b"media".to_vec()));
+    pen.write(CallKey(3), Part::Book, Some(b"over".to_vec()));
+    pen.erase(CallKey(3));
+    pen.write(CallKey(4), Part::Book, None);
+    assert_eq!(journal.counters().calls, 2);
+    journal.close();
+    let (journal, next) = Journal::open(&config(&folder)).unwrap();
+    assert_eq!(next.standing, Standing::GoesOn);
+    let apart = next.epoch.max(life.epoch) - next.epoch.min(life.epoch);
+    assert!(apart < Duration::from_secs(60), "{apart:?}");
+    assert_eq!(next.calls.len(), 2);
+    assert_eq!(next.calls[&ONE], parts(&[(Part::Signalling, b"second"), (Part::Book, b"book")]));
+    assert_eq!(next.calls[&BIG], parts(&[(Part::Media, b"media")]));
+    // What is not carried on is closed, and gone.
+    journal.pen().erase(BIG);
+    drop(journal);
+    let (journal, last) = Journal::open(&config(&folder)).unwrap();
+    assert_eq!(last.calls.keys().collect::<Vec<_>>(), [&ONE]);
+    journal.count(1, 2);
+    assert_eq!((journal.counters().carried_on, journal.counters().given_up), (1, 2));
+}
+
+#[test]
+fn what_was_erased_is_nowhere_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(&config(&folder)).unwrap();
+    let said = b"the customer seemed upset".repeat(100);
+    journal.pen().write(ONE, Part::Insight, Some(said));
+    journal.close();
+    let (journal, _) = Journal::open(&config(&folder)).unwrap();
+    journal.pen().write(ONE, Part::Insight, None);
+    journal.close();
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(16).any(|window| window == b"customer seemed "));
+    }
+}
+
+#[test]
+fn calls_that_nobody_carried_on_in_time_are_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(&config(&folder)).unwrap();
+    journal.pen().write(ONE, Part::Book, Some(b"book".to_vec()));
+    journal.close();
+    let reopen = |sql: &str| {
+        let connection = rusqlite::Connection::open(config(&folder).path).unwrap();
+        connection.execute_batch(sql).unwrap();
+        drop(connection);
+        Journal::open(&config(&folder)).unwrap().1
+    };
+    let old = reopen("UPDATE life SET alive = alive - 200 * 1000000000");
+    assert!(matches!(old.standing, Standing::Over(_)), "{old:?}");
+    assert_eq!(old.calls.len(), 1);
+    let elsewhere = reopen("UPDATE life SET boot = 'another'");
+    assert_eq!(elsewhere.standing, Standing::Over("the machine has started anew"));
+    let ahead = reopen("UPDATE life SET epoch = epoch + 100000 * 1000000000");
+    assert!(matches!(ahead.standing, Standing::Over(_)), "{ahead:?}");
+    let unmarked = reopen("UPDATE life SET boot = NULL");
+    assert!(matches!(unmarked.standing, Standing::Over(_)), "{unmarked:?}");
+}
+
+#[test]
+fn foreign_newer_older_and_damaged_files_and_those_of_another_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(&folder);
+    let refused = || Journal::open(&config).unwrap_err();
+    std::fs::write(&config.path, "not a journal").unwrap();
+    assert!(matches!(refused(), JournalError::Foreign(_)));
+    assert!(examine(&config.path).is_err());
+    std::fs::remove_file(&config.path).unwrap();
+    let other = rusqlite::Connection::open(&config.path).unwrap();
+    other.execute_batch("CREATE TABLE x (y)").unwrap();
+    drop(other);
+    assert!(matches!(refused(), JournalError::Foreign(_)));
+    std::fs::remove_file(&config.path).unwrap();
+
+    let (journal, _) = Journal::open(&config).unwrap();
+    journal.pen().write(ONE, Part::Book, Some(vec![7; 20_000]));
+    assert!(matches!(refused(), JournalError::Held(_)));
+    journal.close();
+    assert!(examine(&config.path).is_ok());
+    assert_eq!(std::fs::metadata(&config.path).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let version = |version: u32| {
+        let connection = rusqlite::Connection::open(&config.path).unwrap();
+        connection.execute_batch(&format!("PRAGMA user_version = {version}")).unwrap();
+    };
+    version(2);
+    assert!(matches!(refused(), JournalError::Newer { found: 2, known: 1, .. }));
+    version(1);
+
+    let bytes = std::fs::read(&config.path).unwrap();
+    let mut damaged = bytes.clone();
+    for byte in &mut damaged[4_096..] {
+        *byte ^= 0x5a;
+    }
+    std::fs::write(&config.path, damaged).unwrap();
+    let (journal, life) = Journal::open(&config).unwrap();
+    assert_eq!(life.calls.len(), 0);
+    assert!(folder.path().join("calls.journal.damaged").exists());
+    drop(journal);
+}
+
+#[test]
+fn a_part_that_is_too_large_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(&config(&folder)).unwrap();
+    journal.pen().write(ONE, Part::Book, Some(vec![b'x'; MOST_BYTES]));
+    journal.pen().write(ONE, Part::Media, Some(vec![b'x'; MOST_BYTES + 1]));
+    journal.close();
+    let (_, life) = Journal::open(&config(&folder)).unwrap();
+    assert_eq!(life.calls[&ONE].keys().collect::<Vec<_>>(), [&Part::Book]);
+}

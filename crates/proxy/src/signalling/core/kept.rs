@@ -1,0 +1,79 @@
+//! Calls that outlive the process: their signalling is written down, and read by the next process.
+
+use std::time::Duration;
+
+use sidetone_call::{CallKey, Cause};
+use sidetone_journal::{Part, Parts, Pen};
+
+use super::Core;
+
+/// Why a call is not carried on.
+#[derive(Debug, thiserror::Error)]
+pub enum NotCarriedOn {
+    /// The process before has not got as far as to write down all of it.
+    #[error("not all of it was written down")]
+    Incomplete,
+    /// The SIP core can't go on with it.
+    #[error(transparent)]
+    Signalling(#[from] sidetone_sip::anchor::NotTakenUp),
+    /// A part of it can't be read.
+    #[error("what was written of it can't be read: {0}")]
+    Unreadable(#[from] serde_json::Error),
+}
+
+impl Core {
+    /// From now on each call is written down, so that the next process can carry it on.
+    pub fn keep_in(&mut self, pen: Pen) {
+        let filter = self.proxy.filter();
+        filter.inner().note_changes();
+        filter.legs().note_changes();
+        self.journal = Some(pen);
+    }
+
+    /// Carries on a call that an earlier process has written down, its media included; `since` is when that was last
+    /// known to be alive.
+    ///
+    /// # Errors
+    /// [`NotCarriedOn`]: the call is over, and its ports are free.
+    pub fn take_up(&mut self, now: Duration, since: Duration, parts: &Parts) -> Result<(), NotCarriedOn> {
+        let (Some(signalling), Some(book)) = (parts.get(&Part::Signalling), parts.get(&Part::Book)) else {
+            return Err(NotCarriedOn::Incomplete);
+        };
+        let media = parts.get(&Part::Media).map(|media| serde_json::from_slice(media)).transpose()?;
+        let key = self.anchor().take_up(now, signalling)?;
+        if let Err(error) = self.calls.take_up(since, book) {
+            self.anchor().terminate(now, key, Cause::Failed);
+            return Err(error.into());
+        }
+        self.anchor().media().resume(key, media.unwrap_or_default());
+        if let Some(numbering) = parts.get(&Part::Numbering) {
+            // Without it the PBX is told nothing more in this dialog; the call goes on.
+            if let Err(error) = self.proxy.filter().legs().take_up(numbering) {
+                tracing::warn!(%error, "the numbers of a dialog that was carried on can't be read");
+            }
+        }
+        let caller = self.anchor_ref().named(key).and_then(|(_, caller)| caller);
+        if let Some(peer) = caller.and_then(|caller| self.table.of_neighbour(caller)) {
+            let name = self.peer_name(peer);
+            self.shares.begun(key, name);
+        }
+        Ok(())
+    }
+
+    /// Writes down the calls that the messages just handled have changed.
+    pub(super) fn write_down(&mut self) {
+        let Some(pen) = &self.journal else { return };
+        let filter = self.proxy.filter();
+        for (names, caller) in filter.legs().take_changed() {
+            filter.inner().note_change_of(&names, caller);
+        }
+        let changed: Vec<CallKey> = filter.inner().take_changed();
+        let (anchor, legs) = (filter.inner_ref(), filter.legs_ref());
+        for key in changed {
+            let kept = anchor.kept(key);
+            let named = anchor.named(key).filter(|_| kept.is_some());
+            pen.write(key, Part::Signalling, kept);
+            pen.write(key, Part::Numbering, named.and_then(|(call_id, caller)| legs.kept(call_id, caller)));
+        }
+    }
+}
