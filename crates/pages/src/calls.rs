@@ -15,7 +15,7 @@ pub use query::{CallsForm, CallsQuery, QueryFault};
 pub(crate) use query::{day, query};
 
 /// Most rows of a page, which is under 100 KB with them. A longer answer is cut and says so by its link to older ones.
-const MOST: usize = 66;
+const MOST: usize = 62;
 /// Most filters that are listed.
 const MOST_FILTERS: usize = 20;
 /// Most choices of a kind.
