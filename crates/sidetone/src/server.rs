@@ -143,7 +143,7 @@ impl Server {
         let mut engine =
             Engine::start(config.media.clone(), taps, &notices, epoch, random::number(), &alarm)?
                 .guarding(listening_at.collect())
-                .by_kernel()?;
+                .by_kernel(journal.is_some())?;
         if journal.is_some() {
             engine = engine.keeping();
         }
