@@ -1,15 +1,15 @@
 //! The call journal: what calls need to outlive the process that carries them.
 //!
 //! Whoever knows a part of a call writes it down whenever it has changed, by a [`Pen`], which never waits. A thread
-//! brings the newest state of each part to an SQLite file; what is superseded is overwritten. The next process reads the
-//! file once, at its start ([`Journal::open`]), and its clock goes on where the one before had it, so that every time
-//! that was written down means the same to both.
+//! brings the newest state of each part to an SQLite file; what is superseded is overwritten. The next process reads
+//! the file once, at its start ([`Journal::open`]), and its clock goes on where the one before had it, so that every
+//! time that was written down means the same to both.
 //!
 //! What was written survives the end of the process, however it ends. It does not survive that of the machine, nor need
 //! it: calls don't either.
 //!
-//! The file holds numbers and addresses of the parties, as their messages have them. It is readable for its owner alone,
-//! and holds no key.
+//! The file holds numbers and addresses of the parties, as their messages have them. It is readable for its owner
+//! alone, and holds no key.
 
 mod clock;
 mod config;

@@ -20,7 +20,9 @@
 //! What it takes: Linux 6.6 (TCX), `CAP_BPF` and `CAP_NET_ADMIN`. What it passes by: netfilter's rules for incoming
 //! packets, and captures at the sockets (`tcpdump` sees packets before it).
 
+mod ipsec;
 mod path;
+mod pins;
 mod route;
 mod wire;
 

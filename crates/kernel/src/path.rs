@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 
-use aya::maps::{Array, HashMap, MapData, MapError, RingBuf};
+use aya::maps::{Array, HashMap, Map, MapData, MapError, RingBuf};
 use aya::programs::tc::TcAttachOptions;
 use aya::programs::{LinkOrder, ProgramError, SchedClassifier, TcAttachType};
 use aya::{Ebpf, EbpfError};
 use nix::net::if_::InterfaceFlags;
 
 use crate::OBJECT;
+use crate::pins::Pins;
 use crate::route::Route;
 use crate::wire::{COUNT, Count, FLOW, KEY, MOST_WAYS, Passed, Way, WayId};
 
@@ -69,10 +70,14 @@ pub enum Refused {
     Full(MapError),
 }
 
-/// The program in the kernel, hooked where packets come in. It unhooks when it is dropped.
+/// The program in the kernel, hooked where packets come in. It unhooks when it is dropped, unless it is pinned.
 pub struct Path {
     /// Keeps program and links.
-    _loaded: Ebpf,
+    _loaded: Option<Ebpf>,
+    /// Where it is pinned, so that it outlives the process.
+    pins: Option<Pins>,
+    /// Why it could not be pinned.
+    unpinned: Option<io::Error>,
     flows: HashMap<MapData, [u8; KEY], [u8; FLOW]>,
     counts: Array<MapData, [u8; COUNT]>,
     passed: RingBuf<MapData>,
@@ -92,37 +97,80 @@ impl Path {
     /// # Errors
     /// When the kernel, or what the process may do, does not allow it.
     pub fn open(addresses: &[IpAddr]) -> Result<Self, Unavailable> {
-        let interfaces = interfaces_of(addresses).map_err(Unavailable::NoInterfaces)?;
-        let mut path = Self::load()?;
-        let program = program(&mut path._loaded)?;
-        for (interface, needed) in interfaces {
-            // TCX and nothing else: a filter of the older kind would outlive this process.
-            let tcx = TcAttachOptions::TcxOrder(LinkOrder::default());
-            match program.attach_with_options(&interface, TcAttachType::Ingress, tcx) {
-                Ok(_) => path.interfaces.push(interface),
-                Err(error) if needed => return Err(Unavailable::NotHooked(interface, told(&error))),
-                // What comes in there comes to the sockets.
-                Err(_) => {}
-            }
-        }
-        Ok(path)
+        let mut loaded = load()?;
+        let path =
+            Self { interfaces: hook(program(&mut loaded)?, addresses, None)?, ..Self::of(&mut loaded)? };
+        Ok(Self { _loaded: Some(loaded), ..path })
     }
 
-    /// Loads the program and hooks it nowhere.
-    fn load() -> Result<Self, Unavailable> {
-        let mut loaded = Ebpf::load(OBJECT).map_err(|error: EbpfError| Unavailable::of(&error))?;
-        program(&mut loaded)?.load().map_err(|error: ProgramError| Unavailable::of(&error))?;
+    /// As [`Self::open`], pinned in a folder of a BPF file system, so that it outlives the process. Gives the ways that
+    /// are open in it, if another process has left it there. One that another version has left is unhooked.
+    ///
+    /// # Errors
+    /// As [`Self::open`]. That it can't be pinned is none: see [`Self::unpinned`].
+    pub fn open_pinned(
+        addresses: &[IpAddr],
+        folder: &std::path::Path,
+        name: &str,
+    ) -> Result<(Self, Vec<(WayId, Way)>), Unavailable> {
+        let pins = match Pins::below(folder, name) {
+            Ok(pins) => pins,
+            Err(error) => return Ok((Self { unpinned: Some(error), ..Self::open(addresses)? }, Vec::new())),
+        };
+        if let Some((mut program, [flows, counts, passed])) = pins.found() {
+            let path = Self::of_maps(Map::HashMap(flows), Map::Array(counts), Map::RingBuf(passed))?;
+            let ways = path.ways();
+            let interfaces = hook(&mut program, addresses, Some(&pins))?;
+            return Ok((Self { interfaces, pins: Some(pins), ..path }, ways));
+        }
+        pins.clear();
+        let mut loaded = load()?;
+        let unpinned = pins.pin(&mut loaded).err();
+        if unpinned.is_some() {
+            pins.clear();
+        }
+        let pins = Some(pins).filter(|_| unpinned.is_none());
+        let interfaces = hook(program(&mut loaded)?, addresses, pins.as_ref())?;
+        let path = Self { interfaces, pins, unpinned, ..Self::of(&mut loaded)? };
+        Ok((Self { _loaded: Some(loaded), ..path }, Vec::new()))
+    }
+
+    /// Of a program that is loaded, and hooked nowhere yet.
+    fn of(loaded: &mut Ebpf) -> Result<Self, Unavailable> {
         let missing = |name: &str| Unavailable::Refused(format!("it has no map `{name}`"));
         let mut map = |name: &str| loaded.take_map(name).ok_or_else(|| missing(name));
-        let (flows, counts, passed) = (map("flows")?, map("counts")?, map("passed")?);
+        Self::of_maps(map("flows")?, map("counts")?, map("passed")?)
+    }
+
+    fn of_maps(flows: Map, counts: Map, passed: Map) -> Result<Self, Unavailable> {
         let wrong = |error: MapError| Unavailable::of(&error);
         Ok(Self {
             flows: HashMap::try_from(flows).map_err(wrong)?,
             counts: Array::try_from(counts).map_err(wrong)?,
             passed: RingBuf::try_from(passed).map_err(wrong)?,
             interfaces: Vec::new(),
-            _loaded: loaded,
+            pins: None,
+            unpinned: None,
+            _loaded: None,
         })
+    }
+
+    /// Why it does not outlive the process, though it should.
+    #[must_use]
+    pub fn unpinned(&self) -> Option<&io::Error> {
+        self.unpinned.as_ref()
+    }
+
+    /// It ends with this process after all.
+    pub fn unpin(&mut self) {
+        if let Some(pins) = self.pins.take() {
+            pins.clear();
+        }
+    }
+
+    /// The ways that are open.
+    fn ways(&self) -> Vec<(WayId, Way)> {
+        self.flows.iter().flatten().filter_map(|(key, flow)| Way::read(&key, &flow)).collect()
     }
 
     /// The interfaces that it is hooked to.
@@ -180,13 +228,50 @@ impl Path {
     }
 }
 
-fn program(loaded: &mut Ebpf) -> Result<&mut SchedClassifier, Unavailable> {
+/// Loads the program.
+fn load() -> Result<Ebpf, Unavailable> {
+    let mut loaded = Ebpf::load(OBJECT).map_err(|error: EbpfError| Unavailable::of(&error))?;
+    program(&mut loaded)?.load().map_err(|error: ProgramError| Unavailable::of(&error))?;
+    Ok(loaded)
+}
+
+/// Hooks the program to interfaces; gives their names.
+fn hook(
+    program: &mut SchedClassifier,
+    addresses: &[IpAddr],
+    pins: Option<&Pins>,
+) -> Result<Vec<String>, Unavailable> {
+    let mut hooked = Vec::new();
+    for (interface, needed) in interfaces_of(addresses).map_err(Unavailable::NoInterfaces)? {
+        if pins.is_some_and(|pins| pins.is_hooked(program, &interface)) {
+            hooked.push(interface);
+            continue;
+        }
+        // TCX and nothing else: a filter of the older kind would outlive this process, unasked.
+        let tcx = TcAttachOptions::TcxOrder(LinkOrder::default());
+        let attached = program.attach_with_options(&interface, TcAttachType::Ingress, tcx);
+        let kept = attached.and_then(|id| match pins {
+            // What is not pinned goes with the process, and the next one hooks it again.
+            Some(pins) => program.take_link(id).map(|link| pins.pin_link(link, &interface)),
+            None => Ok(()),
+        });
+        match kept {
+            Ok(()) => hooked.push(interface),
+            Err(error) if needed => return Err(Unavailable::NotHooked(interface, told(&error))),
+            // What comes in there comes to the sockets.
+            Err(_) => {}
+        }
+    }
+    Ok(hooked)
+}
+
+pub(crate) fn program(loaded: &mut Ebpf) -> Result<&mut SchedClassifier, Unavailable> {
     let found = loaded.program_mut("forward");
     let found = found.ok_or_else(|| Unavailable::Refused("it has no program `forward`".to_owned()))?;
     found.try_into().map_err(|error: ProgramError| Unavailable::of(&error))
 }
 
-fn told(error: &dyn std::error::Error) -> String {
+pub(crate) fn told(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {}", told(source)),
         None => error.to_string(),

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::ipsec::Policies;
+
 const AF_NETLINK: i32 = 16;
 const NETLINK_ROUTE: i32 = 0;
 const RTM_NEWROUTE: u16 = 24;
@@ -43,6 +45,9 @@ pub struct Routes {
     socket: Socket,
     known: HashMap<(IpAddr, IpAddr), (Duration, Option<Route>)>,
     asked: u32,
+    policies: Policies,
+    /// Whether there were IPsec policies when that was last asked, and until when that is believed.
+    ipsec: (Duration, bool),
 }
 
 impl Routes {
@@ -52,11 +57,21 @@ impl Routes {
         let socket = Socket::new(Domain::from(AF_NETLINK), Type::RAW, Some(Protocol::from(NETLINK_ROUTE)))?;
         // The kernel answers before `send` returns; this is for the case that it doesn't.
         socket.set_read_timeout(Some(Duration::from_millis(20)))?;
-        Ok(Self { socket, known: HashMap::new(), asked: 0 })
+        Ok(Self {
+            socket,
+            known: HashMap::new(),
+            asked: 0,
+            policies: Policies::new(),
+            ipsec: (Duration::ZERO, false),
+        })
     }
 
-    /// The route of packets from an address of ours at `now`; `None` if there is none that goes on by one interface.
+    /// The route of packets from an address of ours at `now`; `None` if there is none that goes on by one interface, or
+    /// IPsec policies are in force, which only packets from sockets meet.
     pub fn find(&mut self, now: Duration, from: IpAddr, to: IpAddr) -> Option<Route> {
+        if self.is_ipsec_in_force(now) {
+            return None;
+        }
         let asked = (from.to_canonical(), to.to_canonical());
         if let Some((until, route)) = self.known.get(&asked)
             && now < *until
@@ -70,6 +85,14 @@ impl Routes {
         let route = if one_family { self.ask(asked.0, asked.1).unwrap_or(None) } else { None };
         self.known.insert(asked, (now + BELIEVED, route));
         route
+    }
+
+    fn is_ipsec_in_force(&mut self, now: Duration) -> bool {
+        if now >= self.ipsec.0 {
+            // What isn't said stays as it was.
+            self.ipsec = (now + BELIEVED, self.policies.any().unwrap_or(self.ipsec.1));
+        }
+        self.ipsec.1
     }
 
     fn ask(&mut self, from: IpAddr, to: IpAddr) -> io::Result<Option<Route>> {

@@ -78,6 +78,33 @@ impl Way {
         key
     }
 
+    /// Reads a way as [`Self::key`] and [`Self::flow`] have written it.
+    pub(crate) fn read(key: &[u8; KEY], flow: &[u8; FLOW]) -> Option<(WayId, Self)> {
+        let mut key = Reader(key);
+        let (local, source) = (key.ip()?, key.ip()?);
+        let (local, source) = (SocketAddr::new(local, key.port()?), SocketAddr::new(source, key.port()?));
+        let mut flow = Reader(flow);
+        let (from, to) = (flow.ip()?, flow.ip()?);
+        let (from, to) = (SocketAddr::new(from, flow.port()?), SocketAddr::new(to, flow.port()?));
+        let number = u32::from_ne_bytes(flow.bytes()?);
+        let generation = u32::from_ne_bytes(flow.bytes()?);
+        let [_interface, _came] = [flow.bytes::<4>()?, flow.bytes::<4>()?];
+        let flags = u32::from_ne_bytes(flow.bytes()?);
+        let ssrc = u32::from_be_bytes(flow.bytes()?);
+        let shifted_ssrc = u32::from_be_bytes(flow.bytes()?);
+        let timestamp = u32::from_ne_bytes(flow.bytes()?);
+        let sequence = u16::from_ne_bytes(flow.bytes()?);
+        let [tos, _rest] = flow.bytes()?;
+        let mut up = 0;
+        for word in 0..4 {
+            up |= u128::from(u32::from_ne_bytes(flow.bytes()?)) << (32 * word);
+        }
+        let shift = Shift { ssrc: shifted_ssrc, sequence, timestamp };
+        let shift = (flags & SHIFTED != 0).then_some(shift);
+        let way = Self { local, source, ssrc, from, to, shift, up, copied: flags & COPIED != 0, tos };
+        Some((WayId { number, generation }, way))
+    }
+
     /// It comes in by the interface `came`, and leaves by `interface`, which is 0 for a socket of this machine.
     pub(crate) fn flow(&self, id: WayId, came: u32, interface: u32) -> [u8; FLOW] {
         let shift = self.shift.unwrap_or(Shift { ssrc: self.ssrc, sequence: 0, timestamp: 0 });
@@ -126,6 +153,25 @@ impl Writer<'_> {
             IpAddr::V6(ip) => ip.octets(),
         };
         self.bytes(&bytes);
+    }
+}
+
+/// Takes one field after the other.
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*field)
+    }
+
+    fn ip(&mut self) -> Option<IpAddr> {
+        Some(IpAddr::from(self.bytes::<16>()?).to_canonical())
+    }
+
+    fn port(&mut self) -> Option<u16> {
+        Some(u16::from_be_bytes(self.bytes()?))
     }
 }
 
@@ -180,5 +226,39 @@ impl<'a> Passed<'a> {
             length: usize::from(length),
             packet: packet.get(..usize::from(copied))?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn address(v6: bool) -> impl Strategy<Value = SocketAddr> {
+        (any::<u128>(), any::<u16>()).prop_map(move |(bits, port)| {
+            // Not one that stands for an IPv4 address: no socket has that.
+            let ip = if v6 {
+                IpAddr::from((bits | 0xfd << 120).to_be_bytes())
+            } else {
+                IpAddr::from((bits as u32).to_be_bytes())
+            };
+            SocketAddr::new(ip, port)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_way_is_read_as_it_was_written(
+            (local, source, from, to) in any::<bool>().prop_flat_map(|v6| (address(v6), address(v6), address(v6), address(v6))),
+            (ssrc, up, copied, tos) in any::<(u32, u128, bool, u8)>(),
+            shift in proptest::option::of(any::<(u32, u16, u32)>()),
+            (number, generation, came, interface) in any::<(u32, u32, u32, u32)>(),
+        ) {
+            let shift = shift.map(|(ssrc, sequence, timestamp)| Shift { ssrc, sequence, timestamp });
+            let way = Way { local, source, ssrc, from, to, shift, up, copied, tos };
+            let id = WayId { number, generation };
+            prop_assert_eq!(Way::read(&way.key(), &way.flow(id, came, interface)), Some((id, way)));
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod security;
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,9 @@ pub struct Media {
     /// Whether the kernel forwards the media of settled calls: `off` (default), `auto` where it can, or `require`.
     #[serde(default)]
     pub kernel: KernelUse,
+    /// Folder in a BPF file system, by which what the kernel forwards outlives the process: with `[journal]`, the next
+    /// process takes it over.
+    pub kernel_pins: Option<PathBuf>,
     /// SRTP that ends here.
     #[serde(default)]
     pub security: MediaSecurity,

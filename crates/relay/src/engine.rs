@@ -202,24 +202,27 @@ impl Engine {
         Ok(self)
     }
 
-    /// Lets the kernel forward what is settled, if the configuration wants it to.
+    /// Lets the kernel forward what is settled, if the configuration wants it to. Where calls `outlive` the process, so
+    /// does what it forwards, and what the last process has left there is taken over: [`Self::claimed`] has to follow.
     ///
     /// # Errors
     /// When it is required, and can't be done.
-    pub fn by_kernel(self) -> io::Result<Self> {
+    pub fn by_kernel(self, outlives: bool) -> io::Result<Self> {
         if self.config.kernel == KernelUse::Off {
             return Ok(self);
         }
         let own = [(Side::Trunk, false), (Side::Pbx, false), (Side::Trunk, true), (Side::Pbx, true)];
         let own = own.map(|(side, v6)| self.config.address_toward(side, v6));
         let own: Vec<IpAddr> = own.into_iter().flatten().collect();
-        for thread in &self.threads {
-            match Kernel::open(&own, self.epoch) {
+        let pins = self.config.kernel_pins.as_deref().filter(|_| outlives);
+        for (number, thread) in self.threads.iter().enumerate() {
+            match Kernel::open(&own, pins.map(|folder| (folder, format!("relay-{number}"))), self.epoch) {
                 Ok(kernel) => {
-                    tracing::info!(
-                        interfaces = kernel.interfaces().join(" "),
-                        "the kernel forwards settled media"
-                    );
+                    if let Some(error) = kernel.unpinned() {
+                        tracing::warn!(%error, "the kernel's part can't be pinned in media.kernel_pins, and ends with this process: is it in a BPF file system, and may Sidetone's user write there?");
+                    }
+                    let (interfaces, taken_over) = (kernel.interfaces().join(" "), kernel.inherited());
+                    tracing::info!(interfaces, taken_over, "the kernel forwards settled media");
                     thread.orders.give(Command::Kernel(Box::new(kernel)));
                 }
                 Err(why) if self.config.kernel == KernelUse::Require => {
@@ -232,6 +235,13 @@ impl Engine {
             }
         }
         Ok(self)
+    }
+
+    /// Every call that is carried on has been resumed: what else the kernel still forwards belongs to nobody.
+    pub fn claimed(&self) {
+        for thread in &self.threads {
+            thread.orders.give(Command::Claimed);
+        }
     }
 
     /// Totals of the handshakes, if there are any.

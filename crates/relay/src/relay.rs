@@ -245,6 +245,7 @@ impl End {
         (self.rtp, self.rtcp, self.stats) = (kept.rtp, kept.rtcp, kept.stats);
         self.voiceover.splice = kept.splice;
         self.voiceover.splice.resume(now);
+        self.stats.resume();
         self.octets = kept.octets;
         self.rtcp_packets = kept.rtcp_packets;
         self.rejected = kept.rejected;

@@ -246,7 +246,13 @@ impl RelayThread {
             let wait = next_report.saturating_sub(self.epoch.elapsed()).min(self.longest_wait());
             match alarm.contain(beat, || self.turn(wait, &mut events, &mut frame)) {
                 Some(Ok(true)) => panics = 0,
-                Some(Ok(false)) => return Ok(()),
+                Some(Ok(false)) => {
+                    // With calls that are up it outlives this process, and the next one takes it over.
+                    if let Some(kernel) = self.kernel.as_mut().filter(|_| self.calls.is_empty()) {
+                        kernel.unpin();
+                    }
+                    return Ok(());
+                }
                 Some(Err(error)) => return Err(error),
                 None => {
                     panics += 1;

@@ -231,6 +231,15 @@ impl StreamStats {
         Self::default()
     }
 
+    /// Goes on in another process, some time after what was last known here: what came meanwhile was counted by nobody,
+    /// and is not to be taken for lost.
+    pub fn resume(&mut self) {
+        if let Some(source) = self.source.take() {
+            self.past_lost += source.lost();
+        }
+        self.jitter.previous = None;
+    }
+
     /// Takes in a packet that came at `now`. `clock_rate` is the RTP clock of its payload type in
     /// Hz (8000 for G.722, 48000 for Opus); jitter starts anew when it changes.
     pub fn receive(&mut self, now: Duration, packet: &RtpView<'_>, clock_rate: u32) -> Arrival {

@@ -105,7 +105,9 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        Self { path: Path::load().expect("these tests load a BPF program: run them as root") }
+        let mut loaded = load().expect("these tests load a BPF program: run them as root");
+        let path = Path::of(&mut loaded).unwrap();
+        Self { path: Path { _loaded: Some(loaded), ..path } }
     }
 
     fn with(way: &Way, route: Route) -> Self {
@@ -128,7 +130,7 @@ impl Bench {
             ctx_in: about,
             ..TestRunOptions::new()
         };
-        let result = program(&mut self.path._loaded).unwrap().test_run(options).unwrap();
+        let result = program(self.path._loaded.as_mut().unwrap()).unwrap().test_run(options).unwrap();
         let length = result.data_size_out as usize;
         out.truncate(length);
         (result.return_value, out)
@@ -458,4 +460,73 @@ fn any_frame_goes_up_as_it_came() {
     };
     let tried = std::cell::RefCell::new(&mut tried);
     runner.run(&frames, |case| (*tried.borrow_mut())(case)).unwrap();
+}
+
+/// A BPF file system of the test's own.
+struct Mounted(tempfile::TempDir);
+
+impl Mounted {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount").args(["-t", "bpf", "bpf"]).arg(folder.path()).status().unwrap();
+        assert!(mounted.success(), "these tests mount a BPF file system: run them as root");
+        Self(folder)
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn what_is_pinned_is_taken_over_with_its_ways_and_what_is_not_is_gone() {
+    let bpf = Mounted::new();
+    let folder = bpf.0.path().join("sidetone");
+    let none: [IpAddr; 0] = [];
+    let open = || Path::open_pinned(&none, &folder, "relay-0").unwrap();
+    let (mut path, ways) = open();
+    assert!(path.unpinned().is_none() && ways.is_empty(), "{:?}", path.unpinned());
+    assert!(path.interfaces().contains(&"lo".to_owned()));
+    let way = way("127.0.0.1:39000", "127.0.0.1:39002", "127.0.0.1:39004", "127.0.0.1:39006");
+    path.open_way(ID, &way, Route::Local, Route::Local).unwrap();
+    drop(path);
+    // As after a crash: the kernel goes on, and tells the next process of what has passed.
+    let (from, to) =
+        (std::net::UdpSocket::bind(way.source).unwrap(), std::net::UdpSocket::bind(way.to).unwrap());
+    let packet = rtp(0, way.ssrc, &[1; 160]);
+    from.send_to(&packet, way.local).unwrap();
+    to.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+    let mut buffer = [0; 2_048];
+    let length = to.recv(&mut buffer).unwrap();
+    assert_eq!(buffer[..length], packet);
+    let (mut path, ways) = open();
+    assert_eq!(ways, [(ID, way)]);
+    let mut told = Vec::new();
+    path.passed(10, |passed| told.push((passed.id, passed.packet.to_vec())));
+    assert_eq!(told, [(ID, packet)]);
+    assert_eq!(path.count(ID).packets, 1);
+    path.unpin();
+    drop(path);
+    assert!(open().1.is_empty(), "nothing is left of what was unpinned");
+    // What another version has left is unhooked.
+    let other = folder.join("relay-0-00000000");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::rename(
+        folder
+            .join(
+                std::fs::read_dir(&folder)
+                    .unwrap()
+                    .flatten()
+                    .map(|it| it.file_name())
+                    .find(|it| *it != "relay-0-00000000")
+                    .unwrap(),
+            )
+            .join("flows"),
+        other.join("flows"),
+    )
+    .unwrap();
+    let (_, ways) = open();
+    assert!(ways.is_empty() && !other.exists());
 }

@@ -103,7 +103,8 @@ fn an_announcement_takes_no_memory() {
 fn what_the_kernel_tells_of_takes_no_memory() {
     let (tap, _copies) = sidetone_tap::ring(1 << 22);
     let mut desk = Desk::tapped(vec![tap]);
-    let kernel = Kernel::open(&[], desk.thread.epoch).expect("this test loads a BPF program: run it as root");
+    let kernel =
+        Kernel::open(&[], None, desk.thread.epoch).expect("this test loads a BPF program: run it as root");
     desk.orders.give(Command::Kernel(Box::new(kernel)));
     desk.plan();
     desk.orders.give(Command::Tap { call: CALL, worker: Some(0) });

@@ -5,7 +5,8 @@
 //! closed before any order about its call is carried out, and as soon as a packet that came to a socket has changed
 //! where it leads.
 
-use std::net::IpAddr;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
@@ -36,6 +37,10 @@ pub(crate) struct Kernel {
     /// The streams' numbers and sides, by number of the way.
     slots: Slab<Slot>,
     generation: u32,
+    /// Ways that an earlier process has left open, which no stream has claimed yet. Until that is over, records wait.
+    inherited: Option<Vec<(WayId, Way)>>,
+    /// Whose the records of an earlier process are, until all of them have been taken.
+    before: HashMap<WayId, Slot>,
     /// The process's zero of time on the system's monotonic clock.
     epoch: Duration,
     /// A packet as the relay is to see it.
@@ -92,18 +97,44 @@ impl Kernel {
     ///
     /// # Errors
     /// When the kernel, or what the process may do, does not allow it.
-    pub(crate) fn open(addresses: &[IpAddr], epoch: Instant) -> Result<Self, Unavailable> {
-        let path = Path::open(addresses)?;
+    pub(crate) fn open(
+        addresses: &[IpAddr],
+        pins: Option<(&std::path::Path, String)>,
+        epoch: Instant,
+    ) -> Result<Self, Unavailable> {
+        let (path, inherited) = match pins {
+            Some((folder, name)) => Path::open_pinned(addresses, folder, &name)?,
+            None => (Path::open(addresses)?, Vec::new()),
+        };
+        // No way of ours may be taken for one of before.
+        let generation = inherited.iter().map(|(id, _)| id.generation).max().unwrap_or(0);
         let routes = Routes::new().map_err(Unavailable::NoInterfaces)?;
         let monotonic = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default();
         Ok(Self {
             path,
             routes,
             slots: Slab::new(),
-            generation: 0,
+            generation,
+            inherited: Some(inherited).filter(|inherited| !inherited.is_empty()),
+            before: HashMap::new(),
             epoch: monotonic.saturating_sub(epoch.elapsed()),
             packet: Vec::with_capacity(2_048),
         })
+    }
+
+    /// Why it does not outlive the process, though it should.
+    pub(crate) fn unpinned(&self) -> Option<&std::io::Error> {
+        self.path.unpinned()
+    }
+
+    /// How many ways an earlier process has left open.
+    pub(crate) fn inherited(&self) -> usize {
+        self.inherited.as_ref().map_or(0, Vec::len)
+    }
+
+    /// It ends with the process after all.
+    pub(super) fn unpin(&mut self) {
+        self.path.unpin();
     }
 
     /// The interfaces at which it looks.
@@ -113,15 +144,17 @@ impl Kernel {
 
     /// Takes what has passed through the streams' judgements; true if there may be more.
     fn catch_up(&mut self, streams: &mut Slab<Stream>, taps: &mut [TapSender], batch: &mut Batch) -> bool {
-        let Self { path, slots, epoch, packet, .. } = self;
+        if self.inherited.is_some() {
+            return false;
+        }
+        let Self { path, slots, before, epoch, packet, .. } = self;
         let taken = path.passed(MOST_RECORDS, |passed| {
-            let Some(slot) = usize::try_from(passed.id.number).ok().and_then(|number| slots.get(number))
-            else {
-                return;
-            };
-            if slot.generation != passed.id.generation {
-                return;
-            }
+            let number = usize::try_from(passed.id.number).ok();
+            let slot = number
+                .and_then(|number| slots.get(number))
+                .filter(|slot| slot.generation == passed.id.generation)
+                .or_else(|| before.get(&passed.id));
+            let Some(slot) = slot else { return };
             let Some(stream) = streams.get_mut(slot.stream) else { return };
             // Of a packet that is not copied there is the header alone; no judgement looks further.
             packet.clear();
@@ -142,6 +175,13 @@ impl Kernel {
             batch.octets += passed.length as u64;
         });
         taken == MOST_RECORDS
+    }
+
+    /// Takes a way of an earlier process's out of those that nobody has claimed.
+    fn take_inherited(&mut self, local: SocketAddr) -> Option<(WayId, Way)> {
+        let inherited = self.inherited.as_mut()?;
+        let at = inherited.iter().position(|(_, way)| way.local == local)?;
+        Some(inherited.swap_remove(at))
     }
 
     fn open_way(&mut self, stream: usize, side: Side, way: Way, routed: Routed) -> Option<WayId> {
@@ -187,6 +227,62 @@ impl RelayThread {
             self.open_if_settled(stream, side);
         } else {
             self.revise(stream, side);
+        }
+    }
+
+    /// Claims what an earlier process has left open for a stream that goes on: it stays open as this one's, unless it
+    /// leads elsewhere by now, and what has passed meanwhile is the stream's.
+    pub(super) fn claim(&mut self, number: usize) {
+        for side in [Side::Trunk, Side::Pbx] {
+            let locals = self.streams.get(number).map(|stream| stream.locals(side)).unwrap_or_default();
+            for local in locals.into_iter().flatten() {
+                let Some(kernel) = &mut self.kernel else { return };
+                let Some((id, way)) = kernel.take_inherited(local) else { continue };
+                let untold = kernel.path.count(id).untold;
+                let slot = Slot {
+                    stream: number,
+                    side,
+                    way: Way { copied: false, ..way },
+                    generation: id.generation,
+                    untold,
+                };
+                kernel.before.insert(id, slot);
+                if let Some(stream) = self.streams.get_mut(number) {
+                    stream.relay.by_kernel(side, untold, untold);
+                }
+                let wanted = self.wanted(number, side);
+                let Some(kernel) = &mut self.kernel else { return };
+                let goes_on = wanted.filter(|(wanted, _)| Way { copied: way.copied, ..*wanted } == way);
+                let opened = goes_on.and_then(|(wanted, routed)| {
+                    let id = kernel.open_way(number, side, wanted, routed)?;
+                    Some((id, wanted, routed))
+                });
+                if opened.is_none() {
+                    kernel.path.close_way(&way);
+                    continue;
+                }
+                if let Some(stream) = self.streams.get_mut(number) {
+                    stream.ways.from(side).way = opened;
+                    self.totals.ways.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    /// No further stream claims anything: what an earlier process has left open and nobody claimed is closed, and what
+    /// has passed is looked at.
+    pub(super) fn disown(&mut self) {
+        let Some(kernel) = &mut self.kernel else { return };
+        for (_, way) in kernel.inherited.take().unwrap_or_default() {
+            kernel.path.close_way(&way);
+        }
+        for _ in 0..MOST_LOOKS {
+            if !self.catch_up() {
+                break;
+            }
+        }
+        if let Some(kernel) = &mut self.kernel {
+            kernel.before.clear();
         }
     }
 
@@ -314,8 +410,13 @@ impl RelayThread {
 }
 
 impl Stream {
+    /// Our addresses for RTP toward a side.
+    fn locals(&self, side: Side) -> [Option<SocketAddr>; 2] {
+        [self.local(side, false), self.local(side, true)]
+    }
+
     /// Our address for RTP toward a side.
-    fn local(&self, side: Side, v6: bool) -> Option<std::net::SocketAddr> {
+    fn local(&self, side: Side, v6: bool) -> Option<SocketAddr> {
         self.sockets
             .iter()
             .find(|placed| placed.side == side && placed.component == Component::Rtp && placed.v6 == v6)

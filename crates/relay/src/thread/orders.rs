@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Keep,
     /// A call's streams go on as they were in an earlier process.
     Resume { call: CallKey, streams: Vec<StreamKept> },
+    /// What the kernel still forwards of an earlier process, and no stream has claimed, is nobody's.
+    Claimed,
     /// Play an announcement to the party on a side.
     Play { call: CallKey, stream: usize, toward: Side, id: PlayId, playback: Box<Playback> },
     /// Go on playing in other formats.
@@ -189,12 +191,14 @@ impl RelayThread {
                 }
             }
             Command::Keep => self.keeping = true,
+            Command::Claimed => self.disown(),
             Command::Resume { call, streams } => {
                 self.withdraw(call);
                 let now = self.epoch.elapsed();
                 for kept in streams {
-                    if let Some((_, stream)) = self.stream(call, kept.stream) {
+                    if let Some((number, stream)) = self.stream(call, kept.stream) {
                         stream.relay.resume(now, kept);
+                        self.claim(number);
                     }
                 }
             }

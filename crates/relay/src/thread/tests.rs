@@ -337,7 +337,7 @@ fn a_worker_that_stands_still_costs_copies_and_no_packet() {
         let (tap, _copies) = sidetone_tap::ring(256);
         let mut desk = Desk::tapped(vec![tap]);
         if by_kernel {
-            let kernel = Kernel::open(&[], desk.thread.epoch);
+            let kernel = Kernel::open(&[], None, desk.thread.epoch);
             let kernel = kernel.expect("this test loads a BPF program: run it as root");
             desk.orders.give(Command::Kernel(Box::new(kernel)));
         }

@@ -41,6 +41,7 @@ pub(super) fn carry_on(life: Life, signalling: &Arc<Signalling>, calls: &Calls, 
             }
         }
     });
+    signalling.core().anchor().media().claimed();
     let up: Vec<CallKey> = calls.keys();
     for (key, parts) in kept.iter().filter(|(key, _)| !up.contains(key)) {
         if let Some(book) = parts.get(&Part::Book)

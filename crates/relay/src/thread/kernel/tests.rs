@@ -17,7 +17,7 @@ use crate::report::StreamReport;
 const MOST_TURNS: usize = 2_000;
 
 fn kernel(desk: &Desk) -> Kernel {
-    Kernel::open(&[], desk.thread.epoch).expect("this test loads a BPF program: run it as root")
+    Kernel::open(&[], None, desk.thread.epoch).expect("this test loads a BPF program: run it as root")
 }
 
 fn rtp(payload_type: u8, sequence: u16, ssrc: u32, length: usize) -> Vec<u8> {
