@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Speaks manifest.toml: LANGUAGE/notice.opus and LANGUAGE/opt-in.opus (Ogg Opus, mono, about 32 kbit/s).
+"""Speaks manifest.toml: LANGUAGE/notice.opus and LANGUAGE/opt-in.opus, and both with `-words`, which say that words are
+recognised too (Ogg Opus, mono, about 32 kbit/s).
 
     pip install kokoro-onnx==0.6.1 soundfile numpy
     apt install ffmpeg libttspico-utils      # the latter from Debian's non-free
@@ -76,6 +77,7 @@ def main():
     args.add_argument("--model", required=True)
     args.add_argument("--voices", required=True)
     args.add_argument("--keep-wav", type=pathlib.Path)
+    args.add_argument("--only-words", action="store_true", help="leave those without `-words` as they are")
     args.add_argument("languages", nargs="*")
     args = args.parse_args()
     from kokoro_onnx import Kokoro
@@ -85,8 +87,11 @@ def main():
         if args.languages and language not in args.languages:
             continue
         speak = {"kokoro": by_kokoro, "pico": by_pico}[entry["engine"]]
-        for name in ("notice", "opt-in"):
-            sentences = [speak(tts, spoken(entry[part], entry), entry) for part in ("say", name)]
+        kinds = [("say-words", name, f"{name}-words") for name in ("notice", "opt-in")]
+        if not args.only_words:
+            kinds += [("say", name, name) for name in ("notice", "opt-in")]
+        for told, asked, name in kinds:
+            sentences = [speak(tts, spoken(entry[part], entry), entry) for part in (told, asked)]
             rate = sentences[0][1]
             silence = [np.zeros(int(rate * seconds)) for seconds in (LEAD, PAUSE, TAIL)]
             say, ask = (trimmed(samples, rate) for samples, _ in sentences)

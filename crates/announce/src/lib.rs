@@ -23,5 +23,5 @@ pub mod playback;
 pub use clip::Clip;
 pub use config::{Announcements, Hearer, Mode};
 pub use encoded::Encoded;
-pub use library::Library;
+pub use library::{Library, Subject};
 pub use playback::{Frame, Playback, Voice};

@@ -44,6 +44,8 @@ const LEVEL: f32 = 0.06;
 const NOISE: f32 = 0.000_8;
 /// Speakers of CREMA-D that have a part in it.
 const SPEAKERS: usize = 40;
+/// Calm calls, and upset ones, that each synthetic voice has: as many upset by words as by voice, with eight voices.
+const TURNS: u64 = 6;
 /// An alert this long after the last upset word still tells of it.
 const LATE: Duration = Duration::from_secs(2);
 
@@ -115,6 +117,8 @@ fn with(mut thresholds: Thresholds, setting: &str) -> Any<Thresholds> {
         match key {
             "words" => fusion.words = value,
             "usual" => fusion.usual = value,
+            "doubt" => fusion.doubt = value,
+            "calm" => fusion.calm = value,
             "most" => fusion.most = value,
             "memory" => fusion.memory = sidetone_insight::Period::from_millis((value * 1e3) as u64),
             _ => return Err(format!("{key} is no threshold of the fusion").into()),
@@ -323,7 +327,7 @@ fn line(line: &str) -> Option<(u32, (f32, String))> {
     Some((number.parse().ok()?, (confidence.parse().ok()?, text.to_owned())))
 }
 
-/// Two calm calls and two that grow upset by their words for each voice.
+/// Calm calls and ones that grow upset by their words for each voice.
 fn synthetic(sorted: &Path, speech: &Path) -> Any<Vec<Strung>> {
     let sorted = fs::read_to_string(sorted)?;
     let kinds: BTreeMap<&str, &str> =
@@ -344,7 +348,7 @@ fn synthetic(sorted: &Path, speech: &Path) -> Any<Vec<Strung>> {
     }
     let mut calls = Vec::new();
     for (number, (voice, [calm, upset])) in voices.into_iter().enumerate() {
-        for turn in 0..2u64 {
+        for turn in 0..TURNS {
             let mut rng = Rng::derive(number as u64, turn);
             let mut draw = |from: &[&str], count: usize| -> Any<Vec<Vec<i16>>> {
                 let mut files = from.to_vec();

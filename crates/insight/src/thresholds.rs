@@ -116,8 +116,14 @@ pub struct FusionThresholds {
     /// the same person.
     pub words: f32,
     /// Distress that ordinary words on a service line have, `(0, 1)`: words that say as much add nothing, and those
-    /// that say less take one unit of log-odds away at most, all together.
+    /// that say less take a little away.
     pub usual: f32,
+    /// How far beyond the usual words must be before they count, in log-odds, `[0, 5]`: what is doubtful of one
+    /// sentence must not add up over many.
+    pub doubt: f32,
+    /// Most that words which say nothing of an upset take away, in log-odds, `[0, 5]`, however many there are: they
+    /// must not silence the voice.
+    pub calm: f32,
     /// Most that one utterance adds, in log-odds before the weight, `[0, 5]`: 2.5 makes the odds twelve times what they
     /// were. Utterances add up, to twice this.
     pub most: f32,
@@ -205,7 +211,15 @@ impl Default for AlertThresholds {
 
 impl Default for FusionThresholds {
     fn default() -> Self {
-        Self { words: 0.8, usual: 0.15, most: 2.5, memory: Period::from_secs(20), conduct: 0.2 }
+        Self {
+            words: 0.8,
+            usual: 0.15,
+            doubt: 0.7,
+            calm: 1.0,
+            most: 2.5,
+            memory: Period::from_secs(20),
+            conduct: 0.2,
+        }
     }
 }
 
@@ -282,6 +296,8 @@ impl Thresholds {
             (unit(alerts.margin), "alerts.margin", "between 0 and 1"),
             (unit(fusion.words), "fusion.words", "between 0 and 1"),
             (fusion.usual > 0.0 && fusion.usual < 1.0, "fusion.usual", "above 0 and below 1"),
+            ((0.0..=5.0).contains(&fusion.doubt), "fusion.doubt", "between 0 and 5"),
+            ((0.0..=5.0).contains(&fusion.calm), "fusion.calm", "between 0 and 5"),
             ((0.0..=5.0).contains(&fusion.most), "fusion.most", "between 0 and 5"),
             (between(fusion.memory, 1_000, 600_000), "fusion.memory", "1s to 10m"),
             (unit(fusion.conduct), "fusion.conduct", "between 0 and 1"),

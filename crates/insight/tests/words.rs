@@ -87,6 +87,18 @@ fn a_calm_voice_that_says_it_is_upset_is_heard_by_its_words() {
     assert_eq!(json["stands_on"], serde_json::json!(["words"]));
 }
 
+/// "The kids are talking by the door" has a distress of .25 by its n-grams.
+#[test]
+fn sentences_that_are_a_little_in_doubt_do_not_add_up() {
+    let odd = || sample(-0.05, 0.0, 0.25, &[(Class::Neutral, 0.8)]);
+    for voice in [calm(), doubtful()] {
+        assert_eq!(call(&vec![(voice, Some(odd())); 30], 4).rises(), 0);
+    }
+    let mut adding = Thresholds::default();
+    adding.fusion.doubt = 0.0;
+    assert!(told(adding, &vec![(doubtful(), Some(odd())); 30], 4).rises() > 0);
+}
+
 #[test]
 fn one_sentence_is_no_alert() {
     let mut turns = vec![(calm(), Some(plain())); 8];

@@ -7,6 +7,7 @@
 //! | `recogniser` | Moonshine: a folder with it, to transcripts |
 //! | `encoder`, `decoder`, `shape` | its network |
 //! | [`whisper`] | Whisper |
+//! | `layers`, `linear` | what both are made of |
 //! | `attention`, `matrix` | products with single vectors |
 //! | `alignment` | when each word was said |
 //! | `guards` | whether anybody said it |
@@ -21,6 +22,8 @@ mod decoder;
 mod encoder;
 mod guards;
 mod installed;
+mod layers;
+mod linear;
 mod matrix;
 pub mod naming;
 pub mod ort;

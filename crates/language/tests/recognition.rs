@@ -334,3 +334,49 @@ fn a_model_that_is_damaged_is_refused_with_a_reason() {
     fs::write(folder.path().join(TOKENS), [1, b'x']).unwrap();
     assert!(refused().contains("the vocabulary has 1 tokens"), "{}", refused());
 }
+
+/// Memory of this process that is in use: now, and at most so far, in KiB.
+fn memory() -> (u64, u64) {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let of = |key: &str| {
+        let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    (of("VmRSS:"), of("VmHWM:"))
+}
+
+/// Utterances of all lengths that the cutter gives out, one after the other as fast as they can be recognised. With
+/// `SIDETONE_MINUTES=60` it is an hour of them, which takes a processor two minutes or three.
+#[test]
+fn however_much_is_said_a_recogniser_takes_no_more_memory() {
+    const GROWS: u64 = 6 << 10;
+    let minutes = std::env::var("SIDETONE_MINUTES").map_or(3, |minutes| minutes.parse().unwrap());
+    let weights_only = {
+        let _kept = recogniser();
+        memory().0
+    };
+    let mut recogniser = recogniser();
+    let said = announcement();
+    let speech: Vec<i16> = said.iter().cycle().take(13 * RATE).copied().collect();
+    // The longest first, so that whatever grows with length has grown before it is looked at.
+    let lengths = [12.0, 0.4, 3.0, 7.5, 1.2, 11.0, 2.0, 5.0f32];
+    let mut recognise = |seconds: f32| {
+        let piece = &speech[..(seconds * RATE as f32) as usize];
+        recogniser.transcribe(piece, &|| false).unwrap();
+    };
+    lengths.into_iter().for_each(&mut recognise);
+    let (before, _) = memory();
+    let mut left = (minutes * 60) as f32;
+    for seconds in lengths.into_iter().cycle() {
+        recognise(seconds);
+        left -= seconds;
+        if left < 0.0 {
+            break;
+        }
+    }
+    let (after, most) = memory();
+    println!(
+        "KiB: {weights_only} with weights, {before} after one round, {after} at the end, {most} at most"
+    );
+    assert!(after <= before + GROWS, "{before} KiB to {after} KiB in {minutes} minutes of speech");
+}

@@ -113,6 +113,7 @@ fn a_negation_turns_a_topic_off() {
         ("I lost my job", "I found a new job", Topic::Hardship),
         ("I want a refund", "I don't want a refund, I want it repaired", Topic::Refund),
         ("I will sue you", "My sister Sue will call you", Topic::Legal),
+        ("My sister Sue will sue you", "My friend Sue is here", Topic::Legal),
     ] {
         assert!(topics(yes).contains(&topic), "{yes}: {:?}", topics(yes));
         assert!(!topics(no).contains(&topic), "{no}: {:?}", topics(no));
@@ -193,22 +194,46 @@ fn the_phrase_carries_the_topic_and_not_the_whole_text() {
     assert!(found.phrase.contains("cancel") && found.phrase.len() < text.len() / 2, "{}", found.phrase);
 }
 
+/// How many of the plain sentences may be misread. None is; with other draws in training two or three were, at even
+/// odds.
+const MOST_MISREAD: usize = 3;
+
+/// What callers say in the fewest words, with a greeting before it, a question behind it, denied, told of somebody
+/// else.
+#[test]
+fn plain_sentences_are_read_as_they_are_meant() {
+    let mut misread = Vec::new();
+    let lines = include_str!("text/plain.tsv").lines().filter(|line| !line.starts_with('#'));
+    for (wanted, text) in lines.map(|line| line.split_once('\t').unwrap()) {
+        let (is_meant, name) = (wanted.starts_with('+'), &wanted[1..]);
+        assert!(Topic::ALL.iter().any(|topic| topic.name() == name), "{wanted}");
+        let told = read(text);
+        let is_named = told.topics.iter().any(|found| found.topic.name() == name);
+        if is_named != is_meant {
+            let found =
+                told.topics.iter().map(|found| format!("{} {:.2}", found.topic.name(), found.probability));
+            misread.push(format!("{wanted} {text:?}: {}", found.collect::<Vec<_>>().join(", ")));
+        }
+    }
+    assert!(misread.len() <= MOST_MISREAD, "{} misread:\n{}", misread.len(), misread.join("\n"));
+}
+
 /// How many of a topic's held-out sentences must be found at least: what the shipped weights reach, less a little. The
 /// sentences are those of corpus/heldout.en.tsv, both halves.
 const FLOORS: [(Topic, f32); 10] = [
-    (Topic::Cancel, 0.36),
+    (Topic::Cancel, 0.70),
     (Topic::Refund, 0.81),
-    (Topic::Complaint, 0.77),
-    (Topic::Legal, 0.58),
+    (Topic::Complaint, 0.70),
+    (Topic::Legal, 0.65),
     (Topic::Supervisor, 0.85),
-    (Topic::RepeatContact, 0.73),
-    (Topic::Urgent, 0.84),
-    (Topic::Bereavement, 0.75),
-    (Topic::Hardship, 0.75),
-    (Topic::Thanks, 0.71),
+    (Topic::RepeatContact, 0.75),
+    (Topic::Urgent, 0.93),
+    (Topic::Bereavement, 0.83),
+    (Topic::Hardship, 0.79),
+    (Topic::Thanks, 0.84),
 ];
 /// In how many of the sentences about nothing something may be found.
-const MOST_FALSE: f32 = 0.11;
+const MOST_FALSE: f32 = 0.13;
 
 #[test]
 fn held_out_topics_are_found_and_nothing_where_there_is_nothing() {

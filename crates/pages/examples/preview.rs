@@ -52,6 +52,7 @@ fn main() -> std::io::Result<()> {
             [filter("Upset today", "?outcome=upset"), filter("Gold, worse", "?tier=gold&outcome=declined")];
         let rows = |rows, query, fault, next| CallList {
             noted: &[],
+            moments: &[],
             rows,
             trunks: &trunks,
             labels: &labels,

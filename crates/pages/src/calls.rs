@@ -4,7 +4,7 @@ mod query;
 
 use maud::{Markup, html};
 use sidetone_call::Topic;
-use sidetone_store::{Call, CallLength, Cursor, KeptFilter, NoteKind, Role};
+use sidetone_store::{Call, CallLength, Cursor, KeptFilter, Moment, NoteKind, Role};
 
 use crate::format::{capital, clean, count, length, moment, percent, shown, signed};
 use crate::layout::{Head, Section, Shell, headline, page};
@@ -15,7 +15,7 @@ pub use query::{CallsForm, CallsQuery, QueryFault};
 pub(crate) use query::{day, query};
 
 /// Most rows of a page, which is under 100 KB with them. A longer answer is cut and says so by its link to older ones.
-const MOST: usize = 66;
+const MOST: usize = 62;
 /// Most filters that are listed.
 const MOST_FILTERS: usize = 20;
 /// Most choices of a kind.
@@ -51,6 +51,8 @@ pub struct CallList<'a> {
     pub filters: &'a [KeptFilter],
     /// Which calls have notes, and of what kind.
     pub noted: &'a [(String, NoteKind)],
+    /// Moments of the reader's own calls that supervisors have noted.
+    pub moments: &'a [Moment],
     /// The place of the last of `rows`, if there are older ones.
     pub next: Option<&'a Cursor>,
 }
@@ -64,6 +66,7 @@ pub fn calls(shell: &Shell<'_>, list: &CallList<'_>) -> String {
     let next = cut.as_ref().or(list.next);
     let content = html! {
         (headline(&html! { (texts.calls) }, &html! { (texts.calls_below) }))
+        @if !list.moments.is_empty() && !list.query.narrows() && list.query.after.is_empty() { (moments(shell, list.moments)) }
         (form(shell, list))
         (filters(shell, list))
         @if rows.is_empty() {
@@ -83,6 +86,30 @@ pub fn calls(shell: &Shell<'_>, list: &CallList<'_>) -> String {
         }
     };
     page(shell, &Head { title: texts.calls, section: Some(Section::Calls), again: None }, content)
+}
+
+/// Moments to learn from; what a note says stands with its call, whose page is noted as looked at.
+fn moments(shell: &Shell<'_>, moments: &[Moment]) -> Markup {
+    let own = shell.language.coaching();
+    html! {
+        section #moments {
+            h2 { (own.moments) }
+            ul.reasons {
+                @for it in moments {
+                    li {
+                        // A call's id is a ULID; another one would be of a foreign database, and leads nowhere.
+                        @let id: String = it.call.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
+                        a href=(shell.path(&format!("/calls/{id}#notes"))) {
+                            (vocabulary::note_kind(shell.texts(), it.kind))
+                            @if let Some(at_ms) = it.at_ms { ", " (length(at_ms)) }
+                        }
+                        span.soft { " " (moment(shell, it.started)) " · " bdi { (clean(&it.by)) } }
+                    }
+                }
+            }
+            p.hint { (own.moments_what) " " a href=(shell.path("/calls?outcome=recovered")) { (own.moments_calmed) } }
+        }
+    }
 }
 
 fn empty(texts: &Texts, query: &CallsQuery) -> Markup {
@@ -288,12 +315,14 @@ fn row(shell: &Shell<'_>, call: &Call, noted: &[(String, NoteKind)]) -> Markup {
                     @for label in [&call.tier, &call.team].into_iter().flatten() { " · " (shown(label)) }
                 }
                 @if kinds.peek().is_some() {
+                    " "
                     span.named {
                         span.hidden { (texts.notes) ": " }
                         @for kind in kinds { span.badge { (vocabulary::note_kind(texts, kind)) } " " }
                     }
                 }
                 @if !call.topics.is_empty() {
+                    " "
                     span.named {
                         span.hidden { (texts.heard_topics) ": " }
                         @for topic in &call.topics { span.badge { (vocabulary::topic(texts, topic)) } " " }

@@ -1,20 +1,18 @@
 //! The compliance page: consent by day, the policy in force, whether the receipts are whole, which person looked at
 //! what, and what was erased.
 
+mod by_day;
+
 use maud::{Markup, html};
 use sidetone_store::{Access, AccessCursor, Day, Erasure};
 
-use crate::civil::DAY_MS;
-use crate::figures::SMALLEST_GROUP;
-use crate::format::{clean, count, date, moment, percent, shown};
+use crate::format::{clean, count, moment, shown};
 use crate::layout::{Head, Section, Shell, headline, page};
 use crate::text::{ComplianceTexts, fill};
 use crate::wall::sign;
 
 /// Most findings of the log of receipts, trunks, and lines of what is kept, that are listed.
 const MOST: usize = 20;
-/// Days of the table.
-const DAYS: u64 = 28;
 
 /// The log of consent receipts, as it was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,10 +105,10 @@ pub struct Compliance<'a> {
 }
 
 impl Compliance<'_> {
-    /// The first day, since 1970, that the page shows at a time in milliseconds.
+    /// The first day, since 1970, that the page may show at a time in milliseconds.
     #[must_use]
     pub const fn first_day(now: u64) -> u64 {
-        (now / DAY_MS + 1).saturating_sub(DAYS)
+        by_day::first_day(now)
     }
 }
 
@@ -126,7 +124,7 @@ pub fn compliance(shell: &Shell<'_>, compliance: &Compliance<'_>) -> String {
                 (policy(shell, own, compliance.policy))
                 (erasures(shell, own, compliance))
             }
-            (by_day(shell, own, compliance.days))
+            (by_day::section(shell, own, compliance.days))
         }
         (accesses(shell, own, compliance))
     };
@@ -271,71 +269,6 @@ fn erasures(shell: &Shell<'_>, own: &ComplianceTexts, compliance: &Compliance<'_
                         }
                     }
                 }
-            }
-        }
-    }
-}
-
-/// Consent, with all trunks and directions of a day taken together.
-#[derive(Debug, Default, Clone, Copy)]
-struct Consented {
-    calls: u64,
-    agreed: u64,
-    objected: u64,
-}
-
-fn by_day(shell: &Shell<'_>, own: &ComplianceTexts, days: &[Day]) -> Markup {
-    let texts = shell.texts();
-    let mut sums: std::collections::BTreeMap<u64, Consented> = std::collections::BTreeMap::new();
-    let mut whole = Consented::default();
-    for day in days {
-        for sum in [sums.entry(day.day).or_default(), &mut whole] {
-            sum.calls += day.calls;
-            sum.agreed += day.agreed;
-            sum.objected += day.opted_out;
-        }
-    }
-    let share = |part: u64, of: &Consented| {
-        if of.calls < SMALLEST_GROUP {
-            return "–".to_owned();
-        }
-        format!("{} ({})", count(texts, part), percent(texts, part as f64 / of.calls as f64, 1))
-    };
-    let row = |name: Markup, of: &Consented| {
-        html! {
-            tr {
-                th scope="row" { (name) }
-                td.right { (count(texts, of.calls)) }
-                td.right { (share(of.agreed, of)) }
-                td.right { (share(of.objected, of)) }
-                td.right { (share(of.calls.saturating_sub(of.agreed + of.objected), of)) }
-            }
-        }
-    };
-    html! {
-        section {
-            h2 { (own.by_day) }
-            @if sums.is_empty() {
-                p.soft { (own.no_day) }
-            } @else {
-                div.scroll tabindex="0" role="group" aria-label=(own.by_day) {
-                    table {
-                        thead { tr {
-                            th scope="col" { (own.day) }
-                            th.right scope="col" { (texts.calls) }
-                            th.right scope="col" { (own.agreed) }
-                            th.right scope="col" { (own.objected) }
-                            th.right scope="col" { (own.neither) }
-                        } }
-                        tbody {
-                            (row(html! { (own.whole) }, &whole))
-                            @for (day, sum) in sums.iter().rev().take(DAYS as usize) {
-                                (row(html! { (date(texts, *day)) }, sum))
-                            }
-                        }
-                    }
-                }
-                p.hint { (texts.days_are_utc) " " (fill(own.small_days, &[&SMALLEST_GROUP.to_string()])) }
             }
         }
     }

@@ -173,7 +173,7 @@ pub fn figures(shell: &Shell<'_>, figures: &Figures) -> String {
     let texts = shell.texts();
     let range = figures.range;
     let below = fill(
-        texts.figures_below,
+        if is_compared(figures) { texts.figures_below } else { texts.figures_below_alone },
         &[&date(texts, range.first), &date(texts, range.last), &count(texts, figures.now.calls)],
     );
     let content = html! {
@@ -259,6 +259,7 @@ fn form(shell: &Shell<'_>, figures: &Figures) -> Markup {
                     " "
                 }
                 (texts.days_are_utc)
+                @if shell.role == Some(Role::Director) { " " (texts.today_later) }
             }
         }
     }
@@ -320,7 +321,7 @@ fn card(shell: &Shell<'_>, figures: &Figures, measure: Measure) -> Markup {
                 @if let Some(interval) = interval(texts, measure, estimate) { (interval) " · " }
                 "n = " (count(texts, estimate.n))
             }
-            p.change { (compared(texts, figures, measure)) }
+            @if is_compared(figures) { p.change { (compared(texts, figures, measure)) } }
         } @else {
             p.value.none { "–" }
             p.soft { (fill(texts.too_few, &[&SMALLEST_GROUP.to_string()])) }
@@ -332,6 +333,11 @@ fn card(shell: &Shell<'_>, figures: &Figures, measure: Measure) -> Markup {
 fn value_tone(measure: Measure, value: f64) -> &'static str {
     // Means of many calls move far less than one call does.
     if measure == Measure::Shift { tone(value * 5.0) } else { "plain" }
+}
+
+/// Whether any figure of the range before is there to compare with; where there is none, that is said once.
+fn is_compared(figures: &Figures) -> bool {
+    Measure::ALL.into_iter().any(|measure| figures.before.estimate(measure).is_some())
 }
 
 fn compared(texts: &Texts, figures: &Figures, measure: Measure) -> String {

@@ -249,7 +249,7 @@ fn languages(shell: &Shell<'_>) -> Markup {
     html! {
         nav aria-label=(shell.texts().language) {
             ul.languages {
-                @for language in Language::ALL {
+                @for language in Language::every() {
                     li {
                         a href=(shell.in_language(language)) hreflang=(language.code()) lang=(language.code())
                             aria-current=[(language == shell.language).then_some("true")] {

@@ -13,8 +13,8 @@
 //! - **No agent is ranked or named.** What is said of the customer's mood is called an estimate where it is said.
 //! - Groups of fewer than [`SMALLEST_GROUP`] calls have no figure.
 //!
-//! Texts stand in one file a language, `text/en.rs` and `text/de.rs`. A further language is one more file and a line
-//! in `text.rs`; the compiler finds a text that it lacks.
+//! English and German come along, `text/en.rs` and `text/de.rs`; the compiler finds a text that one lacks. A further
+//! language is one file that is read at the start: [`Translation`], [`add_languages`].
 
 #![forbid(unsafe_code)]
 
@@ -52,7 +52,7 @@ pub use figures::{
 pub use layout::{Head, Section, Shell, page};
 pub use maud::Markup;
 pub use operations::{
-    Alarm, Counts, Health, Host, HostState, Link, Model, Operations, operations, operations_fragment,
+    Alarm, Counts, Health, Host, HostState, Link, Model, Operations, Words, operations, operations_fragment,
 };
 pub use phone::{Phone, phone};
 pub use practice::{
@@ -62,6 +62,6 @@ pub use practice::{
 pub use problem::problem;
 pub use sign_in::{SignIn, SignInFault, sign_in};
 pub use survey::{SurveyForm, survey, survey_thanks};
-pub use text::Language;
+pub use text::{Language, Place, Translation, TranslationError, add_languages, template};
 pub use wall::{LiveCall, WallQuery, WallView, wall, wall_fragment};
 pub use written::{WRITTEN, Written, WrittenFault, WrittenForm, WrittenMessage, written};

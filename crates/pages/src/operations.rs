@@ -87,6 +87,17 @@ pub struct Model<'a> {
     pub sha256: &'a str,
 }
 
+/// Whether words are recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Words {
+    /// They are not, by configuration.
+    Off,
+    /// They are.
+    Recognised,
+    /// They should be, and the recogniser could not be loaded.
+    Missing,
+}
+
 /// Everything that the page shows.
 #[derive(Debug, Clone, Copy)]
 pub struct Operations<'a> {
@@ -100,6 +111,8 @@ pub struct Operations<'a> {
     pub uptime_s: u64,
     /// The model; `None` where nothing is listened to.
     pub model: Option<Model<'a>>,
+    /// Whether words are recognised.
+    pub words: Words,
     /// The conditions of the alert rules that hold now, each with the things that it is about.
     pub alarms: &'a [(Alarm, String)],
     /// Hosts that are asked how they are.
@@ -213,6 +226,16 @@ fn glance(shell: &Shell<'_>, operations: &Operations<'_>) -> Markup {
                     }
                 } @else {
                     div { dt { (own.model) } dd { (own.model_none) } }
+                }
+                div {
+                    dt { (own.words) }
+                    dd {
+                        @match operations.words {
+                            Words::Off => { (own.words_off) }
+                            Words::Recognised => { (own.words_on) }
+                            Words::Missing => { span.is-down { (sign()) " " (own.words_missing) } }
+                        }
+                    }
                 }
             }
         }

@@ -18,8 +18,9 @@ use order::Need;
 /// Most calls that are drawn as cards, and as rows: with them a page stays under 100 KB. The rest is counted.
 const MOST_CARDS: usize = 52;
 const MOST_ROWS: usize = 58;
-/// Most queues to choose from.
+/// Most queues, and most tiers, to choose from.
 const MOST_QUEUES: usize = 20;
+const MOST_TIERS: usize = 10;
 /// Events after which the wall is fetched anew.
 const KINDS: &str = "call.started call.answered call.held call.resumed call.ended consent.changed affect.update \
                      affect.alert erased call.labelled";
@@ -65,15 +66,18 @@ pub struct WallQuery {
     pub view: WallView,
     /// One queue's calls alone; all, if empty.
     pub queue: String,
+    /// One tier's calls alone; all, if empty.
+    pub tier: String,
 }
 
 impl WallQuery {
     fn to_query(&self) -> String {
-        crate::calls::query(&[("view", self.view.word()), ("queue", &self.queue)])
+        crate::calls::query(&[("view", self.view.word()), ("queue", &self.queue), ("tier", &self.tier)])
     }
 
     fn has(&self, live: &LiveCall<'_>) -> bool {
-        self.queue.is_empty() || live.call.queue.as_ref() == Some(&self.queue)
+        let is = |asked: &String, label: &Option<String>| asked.is_empty() || label.as_ref() == Some(asked);
+        is(&self.queue, &live.call.queue) && is(&self.tier, &live.call.tier)
     }
 }
 
@@ -105,7 +109,32 @@ pub fn wall(shell: &Shell<'_>, calls: &[LiveCall<'_>], query: &WallQuery, events
 #[must_use]
 pub fn wall_fragment(shell: &Shell<'_>, calls: &[LiveCall<'_>], query: &WallQuery) -> String {
     let (texts, view) = (shell.texts(), query.view);
-    let queues = queues(shell, calls, query);
+    let queues = choices(
+        shell,
+        calls,
+        &Choice {
+            name: "queue",
+            title: texts.queue,
+            all: texts.all_queues,
+            most: MOST_QUEUES,
+            chosen: &query.queue,
+            of: |call| call.queue.as_deref(),
+            with: &|queue| WallQuery { queue, ..query.clone() },
+        },
+    );
+    let tiers = choices(
+        shell,
+        calls,
+        &Choice {
+            name: "tier",
+            title: texts.tier,
+            all: texts.all_tiers,
+            most: MOST_TIERS,
+            chosen: &query.tier,
+            of: |call| call.tier.as_deref(),
+            with: &|tier| WallQuery { tier, ..query.clone() },
+        },
+    );
     let calls: Vec<LiveCall<'_>> = calls.iter().filter(|live| query.has(live)).copied().collect();
     let ordered = order::by_need(&calls);
     let most = if view == WallView::Cards { MOST_CARDS } else { MOST_ROWS };
@@ -117,6 +146,7 @@ pub fn wall_fragment(shell: &Shell<'_>, calls: &[LiveCall<'_>], query: &WallQuer
     };
     let markup = html! {
         (queues)
+        (tiers)
         p.tally data-attention=(now) data-say=(attention) {
             strong.attention[now > 0] { (attention) }
             span { (counted(texts, calls.len() as u64, texts.up_one, texts.up_many)) }
@@ -140,29 +170,39 @@ pub fn wall_fragment(shell: &Shell<'_>, calls: &[LiveCall<'_>], query: &WallQuer
     markup.into_string()
 }
 
-/// The queues of the calls that are up, to look at one of them: those with the most calls first.
-fn queues(shell: &Shell<'_>, calls: &[LiveCall<'_>], query: &WallQuery) -> Markup {
-    let mut queues: BTreeMap<&str, u64> = BTreeMap::new();
-    for queue in calls.iter().filter_map(|live| live.call.queue.as_deref()) {
-        *queues.entry(queue).or_default() += 1;
+/// A label by which the calls of the wall are chosen.
+struct Choice<'a> {
+    name: &'static str,
+    title: &'a str,
+    all: &'a str,
+    most: usize,
+    chosen: &'a str,
+    of: fn(&Call) -> Option<&str>,
+    /// The wall with another choice.
+    with: &'a dyn Fn(String) -> WallQuery,
+}
+
+/// The labels of the calls that are up, to look at one of them: those with the most calls first.
+fn choices(shell: &Shell<'_>, calls: &[LiveCall<'_>], choice: &Choice<'_>) -> Markup {
+    let mut labels: BTreeMap<&str, u64> = BTreeMap::new();
+    for label in calls.iter().filter_map(|live| (choice.of)(live.call)) {
+        *labels.entry(label).or_default() += 1;
     }
-    if !query.queue.is_empty() {
-        queues.entry(&query.queue).or_default();
+    if !choice.chosen.is_empty() {
+        labels.entry(choice.chosen).or_default();
     }
-    let mut queues: Vec<_> = queues.into_iter().collect();
-    queues.sort_by_key(|(_, calls)| Reverse(*calls));
-    let link = |queue: &str| {
-        let other = WallQuery { queue: queue.to_owned(), ..query.clone() };
-        shell.path(&format!("/live{}", other.to_query()))
-    };
-    let texts = shell.texts();
+    let mut labels: Vec<_> = labels.into_iter().collect();
+    labels.sort_by_key(|(_, calls)| Reverse(*calls));
+    let link = |label: &str| shell.path(&format!("/live{}", (choice.with)(label.to_owned()).to_query()));
+    let name = choice.name;
     html! {
-        @if !queues.is_empty() {
-            nav.views.queues aria-label=(texts.queue) {
-                a #{ "queue-" } href=(link("")) aria-current=[query.queue.is_empty().then_some("true")] { (texts.all_queues) }
-                @for (queue, calls) in queues.into_iter().take(MOST_QUEUES) {
-                    a #{ "queue-" (plain(queue)) } href=(link(queue)) aria-current=[(queue == query.queue).then_some("true")] {
-                        (shown(queue)) " " span.number { (calls) }
+        @if !labels.is_empty() {
+            nav.views.queues aria-label=(choice.title) {
+                a #{ (name) "-" } href=(link("")) aria-current=[choice.chosen.is_empty().then_some("true")] { (choice.all) }
+                @for (label, calls) in labels.into_iter().take(choice.most) {
+                    a #{ (name) "-" (plain(label)) } href=(link(label))
+                        aria-current=[(label == choice.chosen).then_some("true")] {
+                        (shown(label)) " " span.number { (calls) }
                     }
                 }
             }
@@ -170,9 +210,9 @@ fn queues(shell: &Shell<'_>, calls: &[LiveCall<'_>], query: &WallQuery) -> Marku
     }
 }
 
-/// A queue's name as a part of an element's id, by which the script finds it again.
-fn plain(queue: &str) -> String {
-    queue.bytes().map(|byte| format!("{byte:02x}")).collect()
+/// A label as a part of an element's id, by which the script finds it again.
+fn plain(label: &str) -> String {
+    label.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn judged(calls: &[LiveCall<'_>]) -> u64 {

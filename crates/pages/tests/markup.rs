@@ -15,7 +15,9 @@ use sidetone_pages::{
     WrittenMessage, assets, call, calls, compliance, desk, figures, figures_csv, operations, practice,
     practice_list, practice_waits, problem, sign_in, wall, wall_fragment, written,
 };
-use sidetone_store::{Alert, Call, CallDetails, CallOutcome, Happened, Note, Point, Role, SelfNote, Survey};
+use sidetone_store::{
+    Alert, Call, CallDetails, CallOutcome, Happened, Moment, Note, NoteKind, Point, Role, SelfNote, Survey,
+};
 
 /// Breaks out of text, attributes and elements where they are not guarded, and turns the direction of writing.
 const HOSTILE: &str =
@@ -78,6 +80,7 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
     let filters = [sidetone_store::KeptFilter { name: text.to_owned(), query: "?outcome=upset".to_owned() }];
     let part = |rows, query, fault| CallList {
         noted: &[],
+        moments: &[],
         rows,
         trunks: &trunks,
         labels: &labels,
@@ -94,7 +97,7 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         provider: Some(text),
         out: Some(text),
     };
-    let as_list = WallQuery { view: WallView::List, queue: text.to_owned() };
+    let as_list = WallQuery { view: WallView::List, queue: text.to_owned(), tier: text.to_owned() };
     let by_team = FiguresQuery { by: "team".to_owned(), ..FiguresQuery::default() };
     let agents = Shell { role: Some(Role::Agent), sections: Section::of(Role::Agent), ..shell };
     let note = SelfNote { posted: made_up::NOW, text: text.to_owned() };
@@ -331,9 +334,18 @@ fn a_page_with_its_assets_stays_under_100_kilobytes_however_much_there_is() {
                 score: Some(0.7),
             });
         }
+        let moment = Moment {
+            call: "01KJMBQDHX04HMASW9NF000001".to_owned(),
+            started: made_up::NOW,
+            kind: NoteKind::Empathy,
+            at_ms: Some(71_000),
+            by: "x".repeat(64),
+        };
+        let moments = vec![moment; 10];
         let query = CallsQuery::default();
         let list = CallList {
             noted: &[],
+            moments: &moments,
             rows: &rows,
             trunks: &trunks,
             labels: &labels,
@@ -400,6 +412,7 @@ fn every_path_stands_behind_the_base() {
     let query = CallsQuery { outcome: "upset".to_owned(), ..CallsQuery::default() };
     let list = CallList {
         noted: &[],
+        moments: &[],
         rows: &list,
         trunks: &[],
         labels: &CallLabels::default(),
@@ -445,6 +458,7 @@ fn an_erased_call_says_so_and_shows_no_estimate() {
 fn a_number_is_posted_and_never_stands_in_an_address() {
     let list = CallList {
         noted: &[],
+        moments: &[],
         rows: &[],
         trunks: &[],
         labels: &CallLabels::default(),
@@ -518,6 +532,7 @@ fn supervisors_see_whose_call_it_was() {
     let (trunks, labels, query) = (made_up::trunks(), made_up::labels(), CallsQuery::default());
     let part = CallList {
         noted: &[],
+        moments: &[],
         rows: &list,
         trunks: &trunks,
         labels: &labels,
@@ -540,6 +555,32 @@ fn the_queues_to_choose_from_come_with_each_change() {
     let live: Vec<_> = calls.iter().map(|it| LiveCall { call: &it.call, points: &it.affect }).collect();
     assert!(wall_fragment(&shell, &live, &WallQuery::default()).contains("id=\"queue-"));
     assert!(!wall_fragment(&shell, &[], &WallQuery::default()).contains("id=\"queue-"));
+}
+
+#[test]
+fn the_wall_shows_one_tier_of_one_queue() {
+    let shell = shell(Language::En, "Maria");
+    let of = |id: &str, queue: &str, tier: &str| {
+        let mut call = made_up::live().swap_remove(0).call;
+        call.id = id.to_owned();
+        (call.queue, call.tier) = (Some(queue.to_owned()), Some(tier.to_owned()));
+        call
+    };
+    let calls = [of("A", "billing", "gold"), of("B", "billing", "silver"), of("C", "orders", "gold")];
+    let live: Vec<_> = calls.iter().map(|call| LiveCall { call, points: &[] }).collect();
+    let shown = |queue: &str, tier: &str| {
+        let query = WallQuery { queue: queue.to_owned(), tier: tier.to_owned(), ..WallQuery::default() };
+        let html = wall_fragment(&shell, &live, &query);
+        let calls: Vec<&str> =
+            ["A", "B", "C"].into_iter().filter(|id| html.contains(&format!("/calls/{id}\""))).collect();
+        // Whoever chooses one keeps the other.
+        assert!(tier.is_empty() || html.contains(&format!("queue=orders&amp;tier={tier}")), "{html}");
+        calls.concat()
+    };
+    assert_eq!(shown("", ""), "ABC");
+    assert_eq!(shown("", "gold"), "AC");
+    assert_eq!(shown("billing", "gold"), "A");
+    assert_eq!(shown("billing", "bronze"), "");
 }
 
 #[test]

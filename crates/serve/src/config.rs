@@ -1,10 +1,13 @@
 //! `[http]` and `[control]` of the configuration.
 
 mod control;
+mod languages;
 
 pub use control::Control;
+pub use languages::LanguagesError;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +27,8 @@ pub struct Http {
     pub oidc: Option<OidcConfig>,
     /// Origins whose pages may embed the agent's page, as `https://crm.example.com`.
     pub frame_ancestors: Vec<FrameAncestor>,
+    /// Files of further languages of the pages, as `sidetone texts` prints one to translate.
+    pub languages: Vec<PathBuf>,
     /// Most connections at once. Each page that is live holds one.
     pub connections: Connections,
 }

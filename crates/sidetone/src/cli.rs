@@ -18,6 +18,7 @@ mod spool;
 mod stats;
 mod store;
 mod story;
+mod texts;
 mod token;
 mod trace;
 mod user;
@@ -92,6 +93,8 @@ enum Command {
     /// People who sign in to the pages by name and password.
     #[command(subcommand)]
     User(user::User),
+    /// Print the texts of the pages, as a file to translate into a further language.
+    Texts(texts::Texts),
     /// What a compliance officer asks for.
     #[command(subcommand)]
     Compliance(compliance::Compliance),
@@ -138,6 +141,7 @@ impl Cli {
             Command::Store(store) => store.run(output),
             Command::Token(token) => token.run(output),
             Command::User(user) => user.run(output),
+            Command::Texts(texts) => texts.run(output),
             Command::Compliance(compliance) => compliance.run(output),
             Command::Completions(completions) => completions.run(),
             Command::Man(man) => man.run(output),

@@ -31,10 +31,55 @@ const TAIL: Duration = Duration::from_secs(1);
 /// Longer than the conversation, in seconds.
 const END: usize = 120;
 
-/// What agents may practise with: a name, and the stretch of the conversation, in seconds, and whether the agent holds
-/// after it.
-const RECORDINGS: [(&str, usize, usize, bool); 3] =
-    [("whole", 0, END, false), ("late", 24, END, false), ("hold", 0, 46, true)];
+/// A stretch of the conversation, and what else happens in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stretch {
+    /// From this second of the conversation
+    pub(crate) from: usize,
+    /// to this one.
+    pub(crate) to: usize,
+    /// Nobody talks from so many milliseconds after its beginning on, for so many.
+    pub(crate) pauses: &'static [(usize, usize)],
+    /// The agent holds after it.
+    pub(crate) holds: bool,
+}
+
+impl Stretch {
+    pub(crate) const fn new(from: usize, to: usize) -> Self {
+        Self { from, to, pauses: &[], holds: false }
+    }
+
+    pub(crate) const fn then_held(self) -> Self {
+        Self { holds: true, ..self }
+    }
+
+    pub(crate) const fn with_pauses(self, pauses: &'static [(usize, usize)]) -> Self {
+        Self { pauses, ..self }
+    }
+
+    /// One side's sound of it.
+    fn of(&self, clip: &Clip) -> Vec<i16> {
+        let mut sound = Vec::new();
+        let mut rest = cut(clip, self.from, self.to);
+        let mut heard = 0;
+        for (at, length) in self.pauses {
+            let before = (at * RATE / 1_000).saturating_sub(heard).min(rest.len());
+            let (talk, after) = rest.split_at(before);
+            sound.extend_from_slice(talk);
+            sound.resize(sound.len() + length * RATE / 1_000, 0);
+            (heard, rest) = (heard + before, after);
+        }
+        sound.extend_from_slice(rest);
+        sound
+    }
+}
+
+/// What agents may practise with: a name, and the stretch of the conversation.
+const RECORDINGS: [(&str, Stretch); 3] = [
+    ("whole", Stretch::new(0, END)),
+    ("late", Stretch::new(24, END)),
+    ("hold", Stretch::new(0, 46).then_held()),
+];
 
 /// One turn of the conversation; times in seconds.
 #[derive(Debug, Deserialize)]
@@ -49,6 +94,11 @@ pub(crate) struct Turn {
 pub(crate) fn turns() -> anyhow::Result<Vec<Turn>> {
     serde_json::from_str(TIMELINE).context("the demo's timeline can't be read")
 }
+
+/// The agent looks something up in silence, and talks again.
+pub(crate) const LOOKED_UP: &[(usize, usize)] = &[(11_000, 14_000)];
+/// And is silent again half a minute later.
+pub(crate) const SILENT_AGAIN: &[(usize, usize)] = &[(11_000, 14_000), (20_400, 20_000)];
 
 /// A stretch of the conversation as it was heard.
 pub(crate) struct Heard {
@@ -73,10 +123,9 @@ impl Rehearsal {
         Ok(Self { caller: clip(CALLER)?, agent: clip(AGENT)?, model: Model::embedded()?, scribe })
     }
 
-    /// The stretch from one second to another through the pipeline, with a hold by the agent after it if there is to be
-    /// one.
-    pub(crate) fn hear(&self, from: usize, to: usize, holds: bool, cues: &Arc<CueSet>) -> Heard {
-        let (caller, agent) = (cut(&self.caller, from, to), cut(&self.agent, from, to));
+    /// A stretch through the pipeline.
+    pub(crate) fn hear(&self, stretch: &Stretch, cues: &Arc<CueSet>) -> Heard {
+        let (caller, agent) = (stretch.of(&self.caller), stretch.of(&self.agent));
         let mut analysis = CallAnalysis::new(Duration::ZERO, Thresholds::default(), &self.model, false)
             .coached(Some(Coach::new(Arc::clone(cues))))
             .transcribed(self.scribe.clone().map(|scribe| (scribe, Wording::of_recording())));
@@ -94,12 +143,12 @@ impl Rehearsal {
                 cut.resize(PIECE, 0);
                 cut
             };
-            analysis.pcm(Side::Trunk, &cut(caller));
-            analysis.pcm(Side::Pbx, &cut(agent));
+            analysis.pcm(Side::Trunk, &cut(&caller));
+            analysis.pcm(Side::Pbx, &cut(&agent));
             now += Duration::from_millis(100);
             step(&mut analysis, now);
         }
-        let held = holds.then(|| {
+        let held = stretch.holds.then(|| {
             let since = now;
             analysis.held(Side::Pbx, now);
             while now < since + HOLD {
@@ -119,24 +168,25 @@ impl Rehearsal {
 
     /// Everything that an agent needs to practise with one of the recordings; `None` if there is no such one.
     fn script(&self, id: &str, cues: &Arc<CueSet>) -> anyhow::Result<Option<Script>> {
-        let Some((_, from, to, holds)) = RECORDINGS.into_iter().find(|(name, ..)| *name == id) else {
+        let Some((_, stretch)) = RECORDINGS.into_iter().find(|(name, _)| *name == id) else {
             return Ok(None);
         };
-        let Heard { insights, held, length, summary } = self.hear(from, to, holds, cues);
+        let Heard { insights, held, length, summary } = self.hear(&stretch, cues);
+        let Stretch { from, to, .. } = stretch;
         let within = (from as f64)..(to as f64);
         let spoken = turns()?.into_iter().filter(|turn| within.contains(&turn.start)).map(|turn| {
             let at = |second: f64| Duration::from_secs_f64((second - from as f64).max(0.0));
             let who = if turn.who == "caller" { Leg::Customer } else { Leg::Agent };
             Spoken { who, from: at(turn.start), to: at(turn.end), text: turn.text }
         });
-        let sound = mixed(cut(&self.caller, from, to), cut(&self.agent, from, to), length);
+        let sound = mixed(&stretch.of(&self.caller), &stretch.of(&self.agent), length);
         Ok(Some(Script { told: insights, held, turns: spoken.collect(), length, summary, sound }))
     }
 }
 
 /// The calls that agents may practise with.
 pub(crate) fn practice() -> Practice {
-    let length = |(id, from, to, holds): (&'static str, usize, usize, bool)| {
+    let length = |(id, Stretch { from, to, holds, .. }): (&'static str, Stretch)| {
         // The length of the sound, by the size of its file: 16 bits a sample behind 44 bytes of header.
         let all = CALLER.len().saturating_sub(44) / 2;
         let samples = (to * RATE).min(all).saturating_sub(from * RATE);
@@ -189,7 +239,7 @@ mod tests {
         let cues = Arc::new(CueSet::shipped().unwrap());
         let practice = practice();
         let rehearsal = Rehearsal::new(None).unwrap();
-        for (id, ..) in RECORDINGS {
+        for (id, _) in RECORDINGS {
             let script = rehearsal.script(id, &cues).unwrap().unwrap();
             let told = practice.recordings().iter().find(|it| it.id == id).unwrap();
             assert_eq!(script.length, told.length, "{id}");
@@ -200,5 +250,36 @@ mod tests {
             assert_eq!(clip.samples().len() * 2, script.sound.len() - 44);
         }
         assert!(rehearsal.script("../whole", &cues).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_pause_puts_silence_between_what_was_said_before_and_after_it() {
+        let rehearsal = Rehearsal::new(None).unwrap();
+        let plain = Stretch::new(0, 22).of(&rehearsal.caller);
+        let paused =
+            Stretch::new(0, 22).with_pauses(&[(11_000, 14_000), (20_000, 500)]).of(&rehearsal.caller);
+        assert_eq!(paused.len(), plain.len() + 14 * RATE + RATE / 2);
+        assert_eq!(paused[..11 * RATE], plain[..11 * RATE]);
+        assert!(paused[11 * RATE..25 * RATE].iter().all(|sample| *sample == 0));
+        assert_eq!(paused[25 * RATE..34 * RATE], plain[11 * RATE..20 * RATE]);
+        assert_eq!(paused[34 * RATE + RATE / 2..], plain[20 * RATE..]);
+    }
+
+    #[test]
+    fn a_cue_on_what_the_agent_does_is_followed_by_one_who_does_it_and_not_by_one_who_does_not() {
+        use sidetone_insight::cues::CueTold;
+        let cues = Arc::new(CueSet::shipped().unwrap());
+        let rehearsal = Rehearsal::new(None).unwrap();
+        let followed = |pauses| -> Vec<(String, Option<bool>)> {
+            let heard = rehearsal.hear(&Stretch::new(0, 45).with_pauses(pauses), &cues);
+            let judged = heard.insights.into_iter().filter_map(|(_, insight)| match insight {
+                Insight::Cue(CueTold::Judged(cue)) => Some((cue.cue, cue.adopted)),
+                _ => None,
+            });
+            judged.filter(|(cue, _)| cue == "say-what-you-do").collect()
+        };
+        let judged = |adopted| vec![("say-what-you-do".to_owned(), Some(adopted))];
+        assert_eq!(followed(LOOKED_UP), judged(true));
+        assert_eq!(followed(SILENT_AGAIN), judged(false));
     }
 }

@@ -27,7 +27,7 @@ use sidetone_events::{Bus, Sinks, Subscription};
 use sidetone_pbx::PbxLinks;
 use tokio::sync::mpsc::Receiver;
 
-use assembly::{feeder, kept, prompter, proxy, receipts, rules, spool};
+use assembly::{add_languages, feeder, kept, prompter, proxy, receipts, rules, spool};
 use census::Census;
 pub(crate) use error::StartError;
 pub(crate) use from_file::{prepare, prepare_again, prepare_elsewhere};
@@ -199,6 +199,7 @@ impl Server {
         let list = Snapshot::of(&alarm, "the list of calls", move || listed.list());
         let http = match config.http.listen.address() {
             Some(listen) => {
+                add_languages(&config.http);
                 let (told, model_told) = (Arc::clone(&in_force), model_facts.clone());
                 let served = http::Served {
                     stats: stats.clone(),

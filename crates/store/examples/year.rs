@@ -99,6 +99,18 @@ fn main() {
             CallFilter { length: Some(CallLength::ToFifteen), agent: Some("2042".to_owned()), ..any() },
         ),
         ("outgoing, of which there are none", CallFilter { direction: Some("outbound".to_owned()), ..any() }),
+        (
+            "outgoing of a trunk, of which there are none",
+            CallFilter { direction: Some("outbound".to_owned()), trunk: Some("north".to_owned()), ..any() },
+        ),
+        (
+            "outgoing of a queue, of which there are none",
+            CallFilter { direction: Some("outbound".to_owned()), queue: Some("queue 3".to_owned()), ..any() },
+        ),
+        (
+            "outgoing and upset, of which there are none",
+            CallFilter { direction: Some("outbound".to_owned()), outcome: Some(Outcome::Upset), ..any() },
+        ),
     ];
     for (what, filter) in questions {
         tell(what, || store.calls(&filter, 100).unwrap().len());
@@ -120,9 +132,9 @@ fn pages(store: &mut Store, id: &str) {
         tell(&format!("the choices of {}", by.name()), || store.labels(by).unwrap().len());
     }
     tell("whether there are topics", || usize::from(store.has_topics().unwrap()));
-    tell("the year's cues", || store.cue_sums(0, DAYS).unwrap().len());
-    tell("the year's topics", || store.topic_sums(0, DAYS).unwrap().len());
-    tell("the year's comparison of cues", || store.holdout_sums(0, DAYS).unwrap().len());
+    tell("the year's cues", || store.told_cues((0, DAYS), DAYS).unwrap().len());
+    tell("the year's topics", || store.told_topics((0, DAYS), DAYS).unwrap().len());
+    tell("the year's comparison of cues", || store.told_holdout((0, DAYS), DAYS).unwrap().len());
     tell("consent of four weeks", || store.days(DAYS - 28, DAYS).unwrap().len());
     tell("the log of accesses", || store.accesses(50, None).unwrap().len());
     tell("erasures", || store.erasures(20).unwrap().len());

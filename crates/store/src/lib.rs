@@ -65,7 +65,7 @@ pub use groups::{FEWEST_AGENTS, SMALLEST_GROUP};
 pub use holdout::HoldoutSum;
 pub use identities::Identity;
 pub use invitations::{Invitation, Invited, PATH as SURVEY_PATH};
-pub use notes::{NewNote, Note, NoteKind, Noted, SelfNote};
+pub use notes::{Moment, NewNote, Note, NoteKind, Noted, SelfNote};
 pub use password::Password;
 pub use people::Person;
 pub use query::{

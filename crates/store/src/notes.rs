@@ -24,6 +24,10 @@ impl NoteKind {
     /// Each of them.
     pub const ALL: [Self; 3] = [Self::Coaching, Self::Empathy, Self::Note];
 
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// Its word.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -88,6 +92,21 @@ pub struct SelfNote {
     pub text: String,
 }
 
+/// A moment of an agent's own call that a supervisor has noted. What the note says stands with the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// Sidetone's id of the call.
+    pub call: String,
+    /// When the call came in, in milliseconds since 1970.
+    pub started: u64,
+    /// What the note is about.
+    pub kind: NoteKind,
+    /// The moment that it is about, in milliseconds since the call's INVITE.
+    pub at_ms: Option<u64>,
+    /// The note's writer, by the name of their token.
+    pub by: String,
+}
+
 /// What came of a note.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Noted {
@@ -106,10 +125,7 @@ fn note(row: &Row) -> Result<Note, StoreError> {
         id: row.text(0)?,
         posted: unsigned(row.int(1)?),
         by: row.text(2)?,
-        kind: NoteKind::ALL
-            .into_iter()
-            .find(|known| known.name() == kind)
-            .ok_or(StoreError::Column { column: 3 })?,
+        kind: NoteKind::parse(&kind).ok_or(StoreError::Column { column: 3 })?,
         at_ms: row.maybe_int(4)?.map(unsigned),
         text: row.text(5)?,
     })

@@ -5,7 +5,7 @@ use crate::error::StoreError;
 
 /// What each version added, oldest first. A step is never changed once it was released: a store that has made it does
 /// not make it again.
-pub(crate) const STEPS: [&str; 9] = [
+pub(crate) const STEPS: [&str; 10] = [
     // Times are milliseconds since 1970, UTC; those named `…_ms` are lengths, and `at` counts from the call's INVITE.
     "CREATE TABLE sidetone_store (
          version BIGINT NOT NULL,
@@ -266,6 +266,23 @@ pub(crate) const STEPS: [&str; 9] = [
      INSERT INTO stale_days (day) SELECT DISTINCT day FROM days WHERE day IS NOT NULL ON CONFLICT (day) DO NOTHING;
      -- Calls by the kind of their length: see `query::LENGTH`.
      CREATE INDEX calls_by_length ON calls ((CASE WHEN ended - answered < 60000 THEN 1 WHEN ended - answered < 300000 THEN 2 WHEN ended - answered < 900000 THEN 3 WHEN ended - answered >= 900000 THEN 4 END), started, id);",
+    // Lists by direction, and by topic with whatever else: what they look at stands in the index, since of a year's
+    // calls each row that is looked up and left costs a microsecond.
+    "DROP INDEX calls_by_queue;
+     DROP INDEX calls_by_team;
+     DROP INDEX calls_by_tier;
+     DROP INDEX calls_upset;
+     DROP INDEX calls_by_length;
+     DROP INDEX calls_with_topics;
+     CREATE INDEX calls_by_direction ON calls (direction, started, id);
+     CREATE INDEX calls_by_trunk_and_direction ON calls (trunk, direction, started, id);
+     CREATE INDEX calls_by_queue ON calls (queue, started, id, direction) WHERE queue IS NOT NULL;
+     CREATE INDEX calls_by_team ON calls (team, started, id, direction) WHERE team IS NOT NULL;
+     CREATE INDEX calls_by_tier ON calls (tier, started, id, direction) WHERE tier IS NOT NULL;
+     CREATE INDEX calls_upset ON calls (started, id, direction) WHERE alerts > 0;
+     CREATE INDEX calls_by_length ON calls ((CASE WHEN ended - answered < 60000 THEN 1 WHEN ended - answered < 300000 THEN 2 WHEN ended - answered < 900000 THEN 3 WHEN ended - answered >= 900000 THEN 4 END), started, id, direction);
+     CREATE INDEX calls_with_topics ON calls (started, id, topics, alerts, direction, trunk, queue, team, tier, agent)
+         WHERE topics IS NOT NULL;",
 ];
 
 /// The newest schema that this program knows.

@@ -40,8 +40,6 @@ impl Basis {
     }
 }
 
-/// Most that words which say nothing of an upset take away, in log-odds: they must not silence the voice.
-const TAKES_AWAY: f32 = 1.0;
 /// How much a topic that is named for sure says of an upset. Chosen on half of the synthetic voices of
 /// docs/LANGUAGE.md; to cancel or to ask for money is business, and raised false alerts in calm calls.
 const fn weight(topic: Topic) -> f32 {
@@ -107,11 +105,14 @@ impl Lift {
         let calm = words.topics.iter().fold(1.0 - sound.distress, |calm, found| {
             calm * (1.0 - weight(found.topic) * found.probability.clamp(0.0, 1.0))
         });
-        let said = (log_odds(1.0 - calm) - log_odds(thresholds.usual)).clamp(-TAKES_AWAY, most);
+        let over = log_odds(1.0 - calm) - log_odds(thresholds.usual);
+        // Between the usual and a clear upset lies what n-grams make of "the kids are talking by the door".
+        let said =
+            if over > 0.0 { (over - thresholds.doubt).clamp(0.0, most) } else { over.max(-thresholds.calm) };
         let said = said * words.trust * thresholds.words;
         // Each sentence is evidence of its own: the third complaint in a calm voice weighs more than the first.
         let most = 2.0 * most * thresholds.words;
-        self.words = (self.words * faded + said).clamp(-TAKES_AWAY, most);
+        self.words = (self.words * faded + said).clamp(-thresholds.calm, most);
         let cut_in = thresholds.conduct * interruptions.min(2) as f32;
         self.conduct = (self.conduct * faded + cut_in).min(2.0 * thresholds.conduct);
         // Words of displeasure without a mood of their own are unpleasant too.

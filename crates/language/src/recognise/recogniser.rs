@@ -149,7 +149,8 @@ impl Recogniser {
             if abandoned() {
                 return Err(NotRecognised::Abandoned);
             }
-            let (best, probability) = likeliest(decoding.step(token));
+            decoding.step(token, true);
+            let (best, probability) = likeliest(decoding.logits());
             listening.push(decoding.attention(), decoding.rows());
             token = best;
             sure += probability;

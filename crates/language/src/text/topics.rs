@@ -44,7 +44,9 @@ pub(super) fn topics(weights: &Weights, text: &str, pieces: &[Piece<'_>], tongue
         let logits = weights.topics.logits(&piece.features);
         let answers = logits.iter().zip(&weights.meta.topics).zip(Topic::ALL);
         for ((((logit, head), topic), most), best) in answers.zip(&mut probabilities).zip(&mut best) {
-            if topic == Topic::Bereavement && loses_a_thing(piece) {
+            if topic == Topic::Bereavement && loses_a_thing(piece)
+                || topic == Topic::Legal && names_sue(piece)
+            {
                 continue;
             }
             let probability = head.probability(*logit);
@@ -78,6 +80,30 @@ fn loses_a_thing(piece: &Piece<'_>) -> bool {
         is_owner && word(at + 1).is_some_and(|thing| !KIN.contains(&thing))
     })
 }
+
+/// Words that speak of the law, whoever is called Sue.
+const LAW: [&str; 8] = ["lawyer", "solicitor", "attorney", "court", "legal", "police", "ombudsman", "judge"];
+
+/// Whether "sue" is nothing but somebody's name: "my sister Sue will call you".
+fn names_sue(piece: &Piece<'_>) -> bool {
+    let mut before = None;
+    let (mut is_name, mut is_verb) = (false, false);
+    for token in piece.tokens {
+        let word = token.text.as_str();
+        if LAW.contains(&word) {
+            return false;
+        }
+        if word == "sue" {
+            let is_somebody = before.is_some_and(|it| KIN.contains(&it) || FRIENDS.contains(&it));
+            (is_name, is_verb) = (is_name || is_somebody, is_verb || !is_somebody);
+        }
+        before = Some(word);
+    }
+    is_name && !is_verb
+}
+
+/// Who may have a name behind it, beside kin.
+const FRIENDS: [&str; 6] = ["friend", "colleague", "neighbour", "neighbor", "aunt", "partner"];
 
 /// The words next to each other that add most to the topic, as they stand in the text.
 fn phrase(weights: &Weights, text: &str, piece: &Piece<'_>, output: usize) -> String {

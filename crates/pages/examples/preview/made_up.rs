@@ -6,7 +6,7 @@
 use serde_json::json;
 use sidetone_pages::{
     Alarm, CallLabels, Compliance, Counts, Health, Host, HostState, Link, Listed, Model, Operations, Owed,
-    PolicyInForce, Receipts,
+    PolicyInForce, Receipts, Words,
 };
 use sidetone_store::{
     Access, AccessCursor, Alert, Call, CallDetails, CallOutcome, Day, Erasure, Happened, Note, NoteKind,
@@ -459,6 +459,7 @@ pub(crate) fn operations<T>(ill: bool, text: &str, show: impl FnOnce(&Operations
         hosts: &hosts,
         links: &links,
         counts: &counts,
+        words: if ill { Words::Missing } else { Words::Recognised },
         store_trouble: ill.then_some(text),
     })
 }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use sidetone_store::CallDetails;
 
-use crate::format::{length, shown};
+use crate::format::{length, spoken};
 use crate::layout::Shell;
 
 /// Most of them that are listed: a call has few.
@@ -20,14 +20,15 @@ pub(super) fn own(shell: &Shell<'_>, details: &CallDetails) -> Markup {
                 ol.reasons {
                     @for cue in details.cues.iter().take(MOST) {
                         li {
-                            p { span.soft { (length(cue.at_ms)) } " " (shown(&cue.line)) }
+                            p { span.soft { (length(cue.at_ms)) } " " (spoken(&cue.line)) }
                             p.facts {
-                                @if cue.dismissed { (texts.cue_taken) } @else if cue.acknowledged { (texts.desk_seen) }
+                                @if cue.dismissed { span { (texts.cue_taken) } " " }
+                                @else if cue.acknowledged { span { (texts.desk_seen) } " " }
                                 @if let Some(adopted) = cue.adopted {
-                                    " · " (texts.cue_adopted) ": " (word(adopted))
+                                    span { (texts.cue_adopted) ": " (word(adopted)) } " "
                                 }
                                 @if let Some(recovered) = cue.recovered {
-                                    " · " (texts.cue_recovered) ": " (word(recovered))
+                                    span { (texts.cue_recovered) ": " (word(recovered)) }
                                 }
                             }
                         }

@@ -81,6 +81,14 @@ counts! {
         tap_dropped: tap_dropped, "sidetone_tap_dropped_total", alarming;
         /// Calls whose analysis broke.
         analysis_panics: analysis_panics, "sidetone_analysis_panics_total", alarming;
+        /// Parties whose words are recognised.
+        words_parties: words_parties, "sidetone_language_parties";
+        /// Utterances whose words were told.
+        words_told: words_told, "sidetone_language_utterances_total{outcome=\"told\"}";
+        /// Utterances that were dropped, since the recognisers were behind or too many calls were up for them.
+        words_shed: words_shed, "sidetone_language_utterances_total{outcome=~\"shed|beyond\"}", alarming;
+        /// Utterances on which a recogniser failed.
+        words_failed: words_failed, "sidetone_language_utterances_total{outcome=\"failed\"}", alarming;
     }
     group_consent {
         /// Customers who agreed, or were told and did not object.

@@ -275,8 +275,10 @@ pub(super) static TEXTS: Texts = Texts {
     media_of: "Medien ({})",
     // Figures.
     figures_below: "{} bis {}: {} Gespräche, verglichen mit ebenso vielen Tagen davor.",
+    figures_below_alone: "{} bis {}: {} Gespräche. Die Tage davor haben zu wenige zum Vergleich.",
     last_days: "letzte {} Tage",
     days_are_utc: "Tage in UTC.",
+    today_later: "Der heutige Tag wird genannt, wenn er vorüber ist.",
     no_figures: "Kein Gespräch an diesen Tagen",
     no_figures_how: "Wählen Sie andere Tage. Die Summen eines Tages stehen hier kurz nach dem Ende seiner Gespräche.",
     calls_behind: "Die Gespräche zu diesen Kennzahlen",
@@ -350,6 +352,7 @@ pub(super) static TEXTS: Texts = Texts {
                       gemeldeten Umfragen. Wer Umfragen beantwortet, unterscheidet sich von denen, die es \
                       nicht tun.",
     all_queues: "Alle Warteschlangen",
+    all_tiers: "Alle Stufen",
     after_call: "Nach dem Gespräch",
     matter: "Das Anliegen",
     matter_resolved: "gelöst",
@@ -395,8 +398,9 @@ pub(super) static TEXTS: Texts = Texts {
     cue_recovered: "Danach ruhiger",
     cues_what: "Umgesetzt: Eine halbe Minute später gab das eigene Gesprächsverhalten keinen Anlass mehr. Ruhiger: von \
                 den Kunden, die aufgebracht wirkten, die nicht mehr so wirkten. Beides sagt, was nach der Anregung \
-                kam, nicht was sie bewirkt hat: Vieles vergeht von selbst. Anregungen, die seltener als 10-mal oder nur \
-                bei ein oder zwei Agenten gezeigt wurden, fehlen.",
+                kam, nicht was sie bewirkt hat: Vieles vergeht von selbst. „–“ steht für Anregungen, die nicht vom eigenen \
+                Gesprächsverhalten handeln oder deren Kunden nicht aufgebracht waren, und für weniger als 10. \
+                Anregungen, die seltener als 10-mal oder nur bei ein oder zwei Agenten gezeigt wurden, fehlen.",
     cues_mine: "Anregungen in diesem Gespräch",
     cues_mine_what: "Das gehört Ihnen: Niemand sonst sieht, was Sie geantwortet haben oder was folgte.",
     cue_taken: "Weggenommen",

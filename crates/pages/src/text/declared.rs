@@ -4,12 +4,18 @@
 macro_rules! texts {
     ($(#[$doc:meta])* $struct:ident: $($name:ident),+ $(,)?) => {
         $(#[$doc])*
+        #[derive(Debug)]
         pub(crate) struct $struct { $(pub(crate) $name: &'static str),+ }
 
         impl $struct {
-            #[cfg(test)]
+            /// Each text by its name.
             pub(super) fn all(&self) -> Vec<(&'static str, &'static str)> {
                 vec![$((stringify!($name), self.$name)),+]
+            }
+
+            /// The same with another text in place of each.
+            pub(super) fn each(&self, of: &mut dyn FnMut(&'static str, &'static str) -> &'static str) -> Self {
+                Self { $($name: of(stringify!($name), self.$name)),+ }
             }
         }
     };
@@ -51,7 +57,7 @@ texts! {
     ev_resumed, ev_erased, ev_announcement_started, ev_announcement_finished, ev_announcement_interrupted,
     ev_announcement_failed, heard_last, heard_topics, by_words, topic_cancel, topic_refund, topic_complaint, topic_legal, topic_supervisor,
     topic_repeat_contact, topic_urgent, topic_bereavement, topic_hardship, topic_thanks, ev_alert_rose, ev_alert_calmed, ev_media_lost, ev_media_back, ev_secured, ev_ended, technical,
-    call_id, node, caller, callee, hashed, sip_of, media_of, figures_below, last_days, days_are_utc, no_figures, no_figures_how,
+    call_id, node, caller, callee, hashed, sip_of, media_of, figures_below, figures_below_alone, last_days, days_are_utc, today_later, no_figures, no_figures_how,
     as_csv, calls_behind, cues_by_team, interval, too_few, no_before, change_higher, change_lower, change_unclear, change_untested,
     topics, topics_what, by_trunk, by_day, by_week, by_queue, by_team, by_tier, queue, team, tier, no_label, rest_of_labels,
     grouped_by, few_agents,
@@ -59,7 +65,7 @@ texts! {
     kpi_shift_def, kpi_recovery, kpi_recovery_def, kpi_upset, kpi_upset_def, kpi_answered, kpi_answered_def,
     kpi_handling, kpi_handling_def, kpi_consent, kpi_consent_def, kpi_optout, kpi_optout_def, kpi_coverage,
     kpi_coverage_def, kpi_resolution, kpi_resolution_def, kpi_repeats, kpi_repeats_def, kpi_escalations,
-    kpi_escalations_def, kpi_empathy, kpi_empathy_def, call_type, all_queues, after_call, matter,
+    kpi_escalations_def, kpi_empathy, kpi_empathy_def, call_type, all_queues, all_tiers, after_call, matter,
     matter_resolved, matter_open, escalated, no, reason, empathy_score, of_five, caller_says, notes,
     notes_for_agent, no_notes, notes_earlier, note_kind, kind_coaching, kind_empathy, kind_note, note_at,
     note_text, note_add, note_fault, note_full, self_note, self_note_ask, self_note_private, self_note_keep,
@@ -74,7 +80,8 @@ texts! {
     /// What the operator's page says.
     OperationsTexts:
     title, below, ready, unready, ready_means, draining, thread, no_model, no_trunk, no_pbx, alarms,
-    no_alarm, alarms_are, running, version, uptime, model, licence, checksum, model_none, up, down, unheard, hosts,
+    no_alarm, alarms_are, running, version, uptime, model, licence, checksum, model_none, words, words_on, words_off, words_missing, words_parties,
+    words_told, words_shed, words_failed, up, down, unheard, hosts,
     no_host, peer, side, host, state, pbx, links, no_link, kind, sent, dropped, refused, more,
     store_trouble, since_start, group_calls, group_media, group_listening, group_consent, group_kept,
     group_process, calls_up, calls_begun, calls_answered, calls_refused, calls_one_way, streams, ports,
@@ -95,7 +102,7 @@ texts! {
     title, below, report, receipts, not_kept, not_kept_how, unreadable, receipts_in, intact, not_intact,
     not_intact_how, lost, head, head_how, read, again, more, policy, rules, opt_out_key, never_tiers,
     policy_page, remarks, kept, erasures, owed_files, owed_spool, beyond, owed_are, listed, no_list,
-    requests, no_request, request_done, by_day, no_day, day, whole, agreed, objected, neither, small_days,
+    requests, no_request, request_done, by_day, no_day, rest_of_week, day, whole, agreed, objected, neither, small_days,
     accesses, no_access, no_more, person, action, subject, accesses_are, call_read, calls_of_number,
     calls_of_agent, call_refused, note_posted, outcome_posted, survey_posted, survey_invited,
     not_analysed, no_receipts, receipts_for_ever, no_do_not_analyse, no_agent_numbers, no_country, no_tones,
@@ -105,7 +112,7 @@ texts! {
 texts! {
     /// What the agent's own pages say in one language, and whether cues help.
     CoachingTexts:
-    holdout, holdout_figure, holdout_shown, holdout_withheld, holdout_difference, holdout_followed, holdout_higher,
+    moments, moments_what, moments_calmed, holdout, holdout_figure, holdout_shown, holdout_withheld, holdout_difference, holdout_followed, holdout_higher,
     holdout_lower, holdout_unclear, holdout_not_yet, holdout_too_few, holdout_what,
     practice, practice_below, practice_length, practice_start, practice_stop, practice_waits, practice_private, practice_whole,
     practice_late, practice_hold, practice_sound, practice_nobody, practice_over, practice_course,

@@ -272,8 +272,10 @@ pub(super) static TEXTS: Texts = Texts {
     media_of: "Media ({})",
     // Figures.
     figures_below: "{} to {}: {} calls, against as many days before.",
+    figures_below_alone: "{} to {}: {} calls. The days before have too few to compare with.",
     last_days: "last {} days",
     days_are_utc: "Days are UTC.",
+    today_later: "Today is told once it is over.",
     no_figures: "No call in these days",
     no_figures_how: "Choose other days. The sums of a day stand here a moment after its calls have ended.",
     calls_behind: "The calls behind these figures",
@@ -347,6 +349,7 @@ pub(super) static TEXTS: Texts = Texts {
     kpi_empathy_def: "Callers' own scores of the empathy shown, from 1 to 5, as a mean over the surveys \
                       posted. Callers who answer surveys differ from those who don't.",
     all_queues: "All queues",
+    all_tiers: "All tiers",
     after_call: "After the call",
     matter: "The caller's matter",
     matter_resolved: "resolved",
@@ -392,8 +395,9 @@ pub(super) static TEXTS: Texts = Texts {
     cue_recovered: "Customer calmer after",
     cues_what: "Followed: half a minute later the agent's own talk no longer called for the cue. Calmer: of the \
                 customers who seemed upset when it was shown, those who no longer did. Both say what came after a \
-                cue, not what came of it: much passes by itself. Cues of fewer than 10 times or of one or two agents \
-                are left out.",
+                cue, not what came of it: much passes by itself. “–” stands for cues that are not about the agent’s own \
+                talk, or whose customers were not upset, and for fewer than 10. Cues of fewer than 10 times or of one or \
+                two agents are left out.",
     cues_mine: "Cues in this call",
     cues_mine_what: "These are yours: nobody else is shown what you answered, or what followed.",
     cue_taken: "Taken away",

@@ -79,8 +79,12 @@ fn protection_takes_no_memory() {
 
 #[test]
 fn an_announcement_takes_no_memory() {
-    let library =
-        sidetone_announce::Library::load(&sidetone_announce::Announcements::default(), "en").unwrap();
+    let library = sidetone_announce::Library::load(
+        &sidetone_announce::Announcements::default(),
+        "en",
+        sidetone_announce::Subject::Tone,
+    )
+    .unwrap();
     let found = library.find("notice", Some("en")).unwrap();
     for mode in [Mode::Replace, Mode::Duck] {
         let mut desk = Desk::new(16);

@@ -509,8 +509,12 @@ fn checks_on_a_plain_leg_are_no_business_of_ours() {
 
 /// An announcement that comes with Sidetone, in µ-law.
 fn notice() -> sidetone_announce::Playback {
-    let library =
-        sidetone_announce::Library::load(&sidetone_announce::Announcements::default(), "en").unwrap();
+    let library = sidetone_announce::Library::load(
+        &sidetone_announce::Announcements::default(),
+        "en",
+        sidetone_announce::Subject::Tone,
+    )
+    .unwrap();
     let found = library.find("notice", Some("en")).unwrap();
     let voices = library.voices(&found.clip, [(0, sidetone_codec::Codec::Pcmu)], 20);
     sidetone_announce::Playback::new(voices, sidetone_announce::Mode::Replace).unwrap().unwrap()

@@ -1,10 +1,12 @@
 //! Calls whose cues are withheld by lot, to learn whether cues help; with real calls.
 
+use std::path::Path;
+
 use serde_json::Value;
 use sidetone_scenarios::call::Call;
 use sidetone_scenarios::net::{Net, host};
 use sidetone_scenarios::rtp::speak;
-use sidetone_scenarios::sidetone::Setup;
+use sidetone_scenarios::sidetone::{Setup, Sidetone};
 use sidetone_scenarios::sipp::Plan;
 use sidetone_scenarios::until;
 
@@ -39,6 +41,52 @@ fn parties(net: &Net) -> (Plan, Plan) {
     (uac, Plan::new("talk", "uas", net.at(host::PBX, 5060)))
 }
 
+/// Sidetone as usual, with these cues, of which half the calls are drawn to have none.
+fn setup(net: &Net, folder: &Path) -> Setup {
+    let (spool, file) = (folder.join("spool.db"), folder.join("store.db"));
+    let cues = folder.join("cues.toml");
+    std::fs::write(&cues, CUES).unwrap();
+    let mut setup = Setup::usual(net);
+    setup.more = format!(
+        "[spool]\npath = {spool:?}\n[store]\npath = {file:?}\n\
+         [cues]\nshipped = false\nfiles = [{cues:?}]\ngap = \"0s\"\nholdout = 0.5\n"
+    );
+    setup
+}
+
+/// Copies of each call that make it one of a population in which none is told by itself.
+const COPIES: u32 = 40;
+
+/// Puts the calls of a store that nobody has open two days back, with so many copies of each, which four agents have.
+fn multiply(file: &Path) {
+    let database = rusqlite::Connection::open(file).unwrap();
+    let back = 2 * 86_400_000;
+    database
+        .execute_batch(&format!(
+            "BEGIN;
+             UPDATE calls SET started = started - {back}, answered = answered - {back}, ended = ended - {back};
+             CREATE TEMP TABLE calls_again AS SELECT * FROM calls;
+             CREATE TEMP TABLE cues_again AS SELECT * FROM cues;"
+        ))
+        .unwrap();
+    for copy in 0..COPIES {
+        let agent = 2_001 + copy % 4;
+        database
+            .execute_batch(&format!(
+                "UPDATE calls_again SET id = printf('%04d', {copy}) || substr(id, 5), agent = '{agent}';
+                 UPDATE cues_again SET call = printf('%04d', {copy}) || substr(call, 5), agent = '{agent}';
+                 INSERT INTO calls SELECT * FROM calls_again; INSERT INTO cues SELECT * FROM cues_again;"
+            ))
+            .unwrap();
+    }
+    database
+        .execute_batch(
+            "INSERT INTO stale_days (day) SELECT DISTINCT started / 86400000 FROM calls WHERE true
+             ON CONFLICT (day) DO NOTHING; COMMIT",
+        )
+        .unwrap();
+}
+
 fn of<'a>(events: &'a [Value], id: &str, kind: &str) -> Vec<&'a Value> {
     events.iter().filter(|event| event["call"]["id"] == id && event["kind"] == kind).collect()
 }
@@ -48,16 +96,10 @@ fn a_call_that_the_lot_has_drawn_shows_its_agent_no_cue_but_those_always_shown()
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("store.db");
     let net = Net::lease();
-    let (spool, cues) = (folder.path().join("spool.db"), folder.path().join("cues.toml"));
-    std::fs::write(&cues, CUES).unwrap();
-    let mut setup = Setup::usual(&net);
-    setup.more = format!(
-        "[spool]\npath = {spool:?}\n[store]\npath = {file:?}\n\
-         [cues]\nshipped = false\nfiles = [{cues:?}]\ngap = \"0s\"\nholdout = 0.5\n"
-    );
+    let setup = setup(&net, folder.path());
     let (uac, uas) = parties(&net);
     let mut call = Call::start_with(net, &setup, uac, uas);
-    let (mut shown, mut withheld) = (0, 0);
+    let (mut shown, mut withheld) = (0_u32, 0_u32);
     let mut ids: Vec<String> = Vec::new();
     let (mut ada, mut supervisor) = (String::new(), String::new());
     while (shown == 0 || withheld == 0) && ids.len() < MOST_CALLS {
@@ -122,4 +164,25 @@ fn a_call_that_the_lot_has_drawn_shows_its_agent_no_cue_but_those_always_shown()
         assert!(reader != &ada || kept.count() == cues, "{seen}");
     }
     call.finish(6);
+    // Among many calls of several agents none is told by itself, and the page compares the two.
+    multiply(&file);
+    let net = Net::lease();
+    let mut sidetone = Sidetone::start(&net, &self::setup(&net, folder.path()));
+    let director = token("director", &file).0;
+    for reader in [&supervisor, &director] {
+        let mut browser = Browser::of(&sidetone);
+        browser.sign_in(reader, "/figures");
+        let page = until("the comparison", || {
+            let page = browser.get("/figures").text;
+            page.contains("With cues less without").then_some(page)
+        });
+        let counts =
+            [shown, withheld].map(|calls| format!("<td class=\"right\">{}</td>", calls * (COPIES + 1)));
+        assert!(page.contains(&counts.concat()), "{counts:?}: {page}");
+        let (_, handling) = page.split_once("holdout\"").unwrap().1.split_once("Handle time").unwrap();
+        let row = handling.split_once("</tr>").unwrap().0;
+        assert!(row.contains(&format!("n {}", shown * (COPIES + 1))), "{row}");
+        assert!(["with cues", "may be chance"].iter().any(|says| row.contains(says)), "{row}");
+    }
+    sidetone.stop();
 }

@@ -36,6 +36,7 @@ mod http_api;
 mod identity;
 mod interop;
 mod ipv6;
+mod languages;
 mod large_invite;
 mod late_offer;
 mod late_sender;

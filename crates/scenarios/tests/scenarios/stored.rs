@@ -114,6 +114,7 @@ fn on_pages(call: &Call, id: &str, [supervisor, ada, ben]: [&str; 3]) {
             page.text
         );
         assert!(!page.text.contains("I was calm"), "it is the agent's own");
+        assert!(!browser.get("/calls").text.contains("Moments to learn from"), "they are for the agent");
         let csrf = page.csrf();
         let mut post = |form: &str| browser.post(&notes, home, form).status;
         assert_eq!(post(&format!("csrf={csrf}&kind=coaching&at=0:00&text=From+the+page")), 303);
@@ -125,7 +126,17 @@ fn on_pages(call: &Call, id: &str, [supervisor, ada, ben]: [&str; 3]) {
     {
         let mut browser = Browser::new(call);
         assert_eq!(browser.sign_in(ada, "/calls").status, 303);
-        assert!(browser.get("/calls").text.contains(&one));
+        let list = browser.get("/calls").text;
+        assert!(list.contains(&one));
+        // What a supervisor has noted is found without looking through all calls; what it says stands with the call.
+        let (_, moments) = list.split_once("Moments to learn from").expect("moments");
+        let (moments, _) = moments.split_once("</section>").unwrap();
+        assert!(
+            moments.contains(&format!("{one}#notes")) && moments.contains("A moment of empathy"),
+            "{moments}"
+        );
+        assert!(!moments.contains("From the page"), "{moments}");
+        assert!(!browser.get("/calls?outcome=upset").text.contains("Moments to learn from"));
         let page = browser.get(&one);
         assert!(page.text.contains("From the page") && page.text.contains("I was calm"), "{}", page.text);
         let csrf = page.csrf();
@@ -138,6 +149,7 @@ fn on_pages(call: &Call, id: &str, [supervisor, ada, ben]: [&str; 3]) {
     }
     let mut browser = Browser::new(call);
     assert_eq!(browser.sign_in(ben, "/calls").status, 303);
+    assert!(!browser.get("/calls").text.contains("Moments to learn from"), "they are another agent's");
     let csrf = browser.get("/calls").csrf();
     assert_eq!(browser.get(&one).status, 404);
     assert_eq!(browser.post(&own, home, &format!("csrf={csrf}&text=x")).status, 404);

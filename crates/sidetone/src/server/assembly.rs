@@ -32,6 +32,7 @@ use sidetone_proxy::random;
 use sidetone_proxy::signalling::{BySip, Signalling};
 use sidetone_relay::config::{Keying, MediaSecurity, SidePolicy};
 use sidetone_relay::{Engine, Prompter};
+use sidetone_serve::config::Http;
 use sidetone_serve::http::Kept;
 use sidetone_spool::Spool;
 use sidetone_store::{Feed, Feeder, Readers};
@@ -55,6 +56,21 @@ pub(super) fn rules(config: &Config, numbers: Numbers, scribe: Option<&Scribe>) 
         consent: config.consent.clone(),
         numbers,
         teams: config.teams.clone(),
+    }
+}
+
+/// Adds the further languages of the pages. They have been checked a moment ago: a file that has become unreadable
+/// since costs them, and no start.
+pub(super) fn add_languages(http: &Http) {
+    match http.load_languages() {
+        Ok((languages, _)) if languages.is_empty() => {}
+        Ok((languages, _)) => {
+            // A process that serves pages for a second time has them already.
+            let _ = sidetone_pages::add_languages(languages);
+        }
+        Err(error) => {
+            tracing::warn!(key = "http.languages", %error, "the pages speak no further languages");
+        }
     }
 }
 

@@ -8,7 +8,8 @@ mod sockets;
 use std::path::Path;
 use std::sync::Arc;
 
-use sidetone_announce::Library;
+use sidetone_announce::library::silent_about_words;
+use sidetone_announce::{Library, Subject};
 use sidetone_consent::log::Log;
 use sidetone_emotion::model::Model;
 use sidetone_events::{NumberHasher, Revealed};
@@ -206,7 +207,8 @@ fn words(config: &Config, held: Held, faults: &mut Faults) -> Option<Words> {
 /// The announcements. Reports each that a rule asks for and that exists in no suitable language.
 fn library(config: &Config, faults: &mut Faults) -> Option<Library> {
     let language = &config.consent.language;
-    let library = match Library::load(&config.announcement, language) {
+    let subject = if config.language.enabled { Subject::Words } else { Subject::Tone };
+    let library = match Library::load(&config.announcement, language, subject) {
         Ok(library) => library,
         Err(bad) => {
             for bad in bad {
@@ -222,6 +224,14 @@ fn library(config: &Config, faults: &mut Faults) -> Option<Library> {
     };
     for fault in rule_faults(config, &library) {
         faults.add(fault);
+    }
+    if config.language.enabled {
+        for (name, language) in silent_about_words(&config.announcement) {
+            let problem = format!(
+                "is what callers hear, and words are recognised, so it must say that too; name one that says so under [announcement.files.{name}-words], be it the same file"
+            );
+            faults.add(Fault::warning(format!("announcement.files.{name}.{language}"), problem));
+        }
     }
     let announced = config.consent.announces()
         || config.trunks.iter().any(|trunk| matches!(trunk.disclosure, Policy::Notice | Policy::OptIn));

@@ -531,6 +531,23 @@ fn what_works_and_is_seldom_meant_is_warned_of() {
     assert_eq!(json["usable"], true, "{json}");
 }
 
+/// Callers whose words are recognised are told so: by what comes along, or by the operator, who says that it does.
+#[test]
+fn an_announcement_that_may_not_speak_of_words_is_warned_of_where_words_are_recognised() {
+    let dir = tempfile::tempdir().unwrap();
+    let announcements = concat!(env!("CARGO_MANIFEST_DIR"), "/../announce/announcements");
+    let own = format!("[announcement.files.notice]\nen = \"{announcements}/pt/notice.opus\"\n");
+    let of_words =
+        format!("[announcement.files.notice-words]\nen = \"{announcements}/pt/notice-words.opus\"\n");
+    let on = "[language]\nenabled = true\n";
+    let warns = |tables: &[&str]| {
+        let file = write(dir.path(), &format!("{GOOD}{}", tables.concat()));
+        stdout(&["check", &file]).contains("announcement.files.notice.en")
+    };
+    assert!(warns(&[on, &own]));
+    assert!(!warns(&[on]) && !warns(&[&own]) && !warns(&[on, &own, &of_words]));
+}
+
 /// What `check` refuses a reload refuses too, and nothing of it is in force then.
 #[test]
 fn reload_takes_what_check_takes_and_nothing_else() {

@@ -23,6 +23,7 @@ fn every_command_is_in_the_help_and_the_completions() {
         "model",
         "consent",
         "compliance",
+        "texts",
         "man",
     ] {
         assert!(help.contains(command) && completions.contains(command), "{command}");

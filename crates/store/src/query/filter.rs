@@ -61,10 +61,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    fn condition(self) -> String {
+    /// `by_topic`: by the index of topics, and not by that of upset calls.
+    fn condition(self, by_topic: bool) -> String {
+        let upset = if by_topic { "alerts + 0 > 0" } else { "alerts > 0" };
         match self {
-            Self::Upset => "alerts > 0".to_owned(),
-            Self::Recovered => "alerts > 0 AND calmed >= alerts AND ended IS NOT NULL".to_owned(),
+            Self::Upset => upset.to_owned(),
+            Self::Recovered => format!("{upset} AND calmed >= alerts AND ended IS NOT NULL"),
             Self::Improved => format!("shift > {NOTABLE_SHIFT}"),
             Self::Declined => format!("shift < -{NOTABLE_SHIFT}"),
         }
@@ -179,17 +181,30 @@ impl CallFilter {
         if let Some(until) = self.until {
             ask("started < #", until.into());
         }
-        for (condition, value) in [
-            ("trunk = #", &self.trunk),
-            ("queue = #", &self.queue),
-            ("agent = #", &self.agent),
-            ("team = #", &self.team),
-            ("tier = #", &self.tier),
-            ("direction = #", &self.direction),
-            ("(caller = # OR callee = #)", &self.number),
+        if let Some(number) = &self.number {
+            ask("(caller = # OR callee = #)", number.as_str().into());
+        }
+        // A database that knows nothing of how often a value comes may take any index of an equality. By an expression
+        // it takes none: of topics only theirs has all columns, and a direction is what most calls share.
+        let by_topic = self.topic.is_some() && self.agent.is_none() && self.number.is_none();
+        let is_told_apart = by_topic
+            || [&self.queue, &self.agent, &self.team, &self.tier, &self.number]
+                .into_iter()
+                .any(Option::is_some)
+            || matches!(self.outcome, Some(Outcome::Upset | Outcome::Recovered))
+            || self.length.is_some()
+            || self.up == Some(true);
+        for (label, value, by_index) in [
+            ("trunk", &self.trunk, !by_topic),
+            ("queue", &self.queue, !by_topic),
+            ("agent", &self.agent, true),
+            ("team", &self.team, !by_topic),
+            ("tier", &self.tier, !by_topic),
+            ("direction", &self.direction, !is_told_apart),
         ] {
             if let Some(value) = value {
-                ask(condition, value.as_str().into());
+                let column = if by_index { label.to_owned() } else { format!("{label} || ''") };
+                ask(&format!("{column} = #"), value.as_str().into());
             }
         }
         if let Some(after) = &self.after {
@@ -208,7 +223,7 @@ impl CallFilter {
             conditions.push(format!("{LENGTH} = {}", length.kind()));
         }
         if let Some(outcome) = self.outcome {
-            conditions.push(outcome.condition());
+            conditions.push(outcome.condition(by_topic));
         }
         if let Some(up) = self.up {
             conditions.push(if up { "ended IS NULL" } else { "ended IS NOT NULL" }.to_owned());

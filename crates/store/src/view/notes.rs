@@ -5,13 +5,16 @@ use sidetone_events::Timestamp;
 use super::View;
 use crate::access::{Role, random};
 use crate::added::{Added, NotAdded, is_text};
-use crate::database::Value;
+use crate::database::{Row, Value};
 use crate::error::StoreError;
-use crate::notes::{NewNote, Note, NoteKind, Noted, SelfNote};
+use crate::notes::{Moment, NewNote, Note, NoteKind, Noted, SelfNote};
 use crate::query::Call;
 
 /// Most notes of a call.
 const MOST: i64 = 100;
+/// Moments to learn from that are told: so many, of the calls of so long.
+const MOST_MOMENTS: u32 = 10;
+const MOMENTS_OF_MS: u64 = 91 * 86_400_000;
 
 /// Whether a moment lies within a call, or in its time so far.
 fn is_within(call: &Call, at_ms: Option<u64>, now: Timestamp) -> bool {
@@ -100,10 +103,36 @@ impl View<'_> {
             places.join(", ")
         );
         let rows = self.store.database.query(&sql, &calls)?;
-        let kind = |name: &str| NoteKind::ALL.into_iter().find(|kind| kind.name() == name);
-        let noted = rows.iter().map(|row| Ok((row.text(0)?, kind(&row.text(1)?))));
+        let noted = rows.iter().map(|row| Ok((row.text(0)?, NoteKind::parse(&row.text(1)?))));
         let noted: Vec<(String, Option<NoteKind>)> = noted.collect::<Result<_, StoreError>>()?;
         Ok(noted.into_iter().filter_map(|(call, kind)| Some((call, kind?))).collect())
+    }
+
+    /// The moments of an agent's own calls of the last three months that supervisors have noted, those noted last
+    /// first; none for anybody else.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn moments(&mut self, now: Timestamp) -> Result<Vec<Moment>, StoreError> {
+        let Some(agent) = self.token.agent.as_deref().filter(|_| self.token.role == Role::Agent) else {
+            return Ok(Vec::new());
+        };
+        let since = now.unix_millis().saturating_sub(MOMENTS_OF_MS);
+        let sql = "SELECT calls.id, calls.started, notes.kind, notes.at, notes.name
+                   FROM calls JOIN notes ON notes.call = calls.id WHERE calls.agent = $1 AND calls.started >= $2
+                   ORDER BY notes.posted DESC, notes.id DESC LIMIT $3";
+        let rows = self.store.database.query(sql, &[agent.into(), since.into(), MOST_MOMENTS.into()])?;
+        let unsigned = |value: i64| u64::try_from(value).unwrap_or_default();
+        let moment = |row: &Row| {
+            Ok(Moment {
+                call: row.text(0)?,
+                started: unsigned(row.int(1)?),
+                kind: NoteKind::parse(&row.text(2)?).ok_or(StoreError::Column { column: 2 })?,
+                at_ms: row.maybe_int(3)?.map(unsigned),
+                by: row.text(4)?,
+            })
+        };
+        rows.iter().map(moment).collect()
     }
 
     /// Keeps an agent's own note on a call of theirs, in place of an earlier one; whether the call is theirs.

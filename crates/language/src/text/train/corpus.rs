@@ -144,7 +144,12 @@ fn utterance(
     };
     let mut text = parts.join(joints.get(rng.below(5)).unwrap_or(&"  "));
     if rng.chance(0.4) {
-        text = format!("{} {text}", grammar.filler(rng));
+        // "Hello I want ...", "Hello. I want ...": a mark behind the greeting says nothing either.
+        let joint = if rng.chance(0.5) { "  " } else { " " };
+        text = format!("{}{joint}{text}", grammar.filler(rng));
+    }
+    if rng.chance(0.25) {
+        text = format!("{text}  {}", grammar.closing(rng));
     }
     let manner = match rng.below(10) {
         0..=4 => Manner::Written,

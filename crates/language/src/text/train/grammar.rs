@@ -69,6 +69,7 @@ pub(crate) struct Grammar {
     pub(crate) language: String,
     pub(crate) lines: Vec<Line>,
     fillers: Vec<Piece>,
+    closings: Vec<Piece>,
 }
 
 /// How deep brackets may stand in brackets.
@@ -95,7 +96,8 @@ impl Grammar {
             }
         }
         let fillers = slots.remove("filler").into_iter().collect();
-        Ok(Self { language: file.language, lines, fillers })
+        let closings = slots.remove("closing").into_iter().collect();
+        Ok(Self { language: file.language, lines, fillers, closings })
     }
 
     /// How many files it is of.
@@ -108,15 +110,23 @@ impl Grammar {
         let file = self.files();
         self.lines.extend(other.lines.into_iter().map(|line| Line { file, ..line }));
         self.fillers.extend(other.fillers);
+        self.closings.extend(other.closings);
     }
 
     /// What people say before they come to the point.
     pub(crate) fn filler(&self, rng: &mut Rng) -> String {
-        self.fillers
-            .get(rng.below(self.fillers.len()))
-            .map(|filler| expand(std::slice::from_ref(filler), rng))
-            .unwrap_or_default()
+        one_of(&self.fillers, rng)
     }
+
+    /// What they say behind it, whatever it was: a question, a farewell.
+    pub(crate) fn closing(&self, rng: &mut Rng) -> String {
+        one_of(&self.closings, rng)
+    }
+}
+
+fn one_of(pieces: &[Piece], rng: &mut Rng) -> String {
+    let piece = pieces.get(rng.below(pieces.len()));
+    piece.map(|piece| expand(std::slice::from_ref(piece), rng)).unwrap_or_default()
 }
 
 impl Line {

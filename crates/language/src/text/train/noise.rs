@@ -175,31 +175,95 @@ pub(crate) enum Manner {
 /// The sentences, parted by two blanks, in one of the manners.
 pub(crate) fn written(text: &str, manner: Manner, rng: &mut Rng) -> String {
     let mut whole = String::new();
-    for part in text.split("  ").filter(|part| !part.is_empty()) {
+    for part in text.split("  ").map(str::trim).filter(|part| !part.is_empty()) {
         if !whole.is_empty() {
             whole.push_str(match (manner, rng.below(3)) {
+                (Manner::Written, _) if whole.ends_with(['?', '.', '!']) => " ",
                 (Manner::Written, 0) => ", ",
                 (Manner::Written, _) => ". ",
                 _ => " ",
             });
         }
-        if manner == Manner::Written && (whole.is_empty() || whole.ends_with(". ")) {
+        let begins = whole.is_empty() || whole.ends_with(". ") || whole.ends_with("? ");
+        if manner == Manner::Written && begins {
             let mut letters = part.chars();
             whole.extend(letters.next().into_iter().flat_map(char::to_uppercase));
             whole.push_str(letters.as_str());
         } else {
             whole.push_str(part);
         }
+        // A mark that training never shows beside a topic would count against every topic.
+        if manner == Manner::Written && !part.ends_with(['?', '.', '!']) && asks(part) && rng.chance(0.8) {
+            whole.push('?');
+        }
     }
     match manner {
         Manner::Written => {
             let whole = whole.replace(" i ", " I ").replace(" i'", " I'");
             let end = [".", ".", ".", "!", "", ""].get(rng.below(6)).copied().unwrap_or(".");
-            whole + end
+            if whole.ends_with(['?', '.', '!']) { whole } else { whole + end }
         }
         Manner::Bare => whole.replace(['?', '!'], ""),
         Manner::Hasty => whole.replace('\'', ""),
     }
+}
+
+/// Begin a question by themselves.
+const ASKING: &[&str] = &[
+    "how", "what", "what's", "when", "where", "why", "who", "who's", "which", "wie", "was", "wann", "wo",
+    "warum", "wieso", "weshalb", "wer", "welche", "welcher", "welches", "wofür",
+];
+/// Begin one before somebody or something.
+const VERBS: &[&str] = &[
+    "can",
+    "could",
+    "would",
+    "will",
+    "may",
+    "is",
+    "isn't",
+    "are",
+    "am",
+    "do",
+    "does",
+    "did",
+    "should",
+    "must",
+    "was",
+    "were",
+    "have",
+    "has",
+    "kann",
+    "können",
+    "könnte",
+    "könnten",
+    "darf",
+    "ist",
+    "sind",
+    "geht",
+    "gibt",
+    "haben",
+    "hat",
+    "habe",
+    "bekomme",
+    "muss",
+    "soll",
+    "würden",
+    "verstehen",
+    "stimmt",
+];
+const SOMEBODY: &[&str] = &[
+    "i", "you", "we", "they", "he", "she", "it", "there", "this", "that", "the", "my", "your", "anyone",
+    "anybody", "somebody", "someone", "ich", "sie", "wir", "er", "es", "man", "das", "der", "die", "mein",
+    "meine", "ihr", "ihre", "jemand", "mir",
+];
+
+/// Whether a sentence in lower case is a question, by how it begins.
+fn asks(part: &str) -> bool {
+    let mut words = part.split_whitespace();
+    let (Some(first), second) = (words.next(), words.next()) else { return false };
+    let is_of = |list: &[&str], word: &str| list.contains(&word);
+    is_of(ASKING, first) || is_of(VERBS, first) && second.is_some_and(|second| is_of(SOMEBODY, second))
 }
 
 #[cfg(test)]
@@ -213,5 +277,17 @@ mod tests {
         assert_eq!(once, heard(text, "en", 0.5, &mut Rng::new(3)));
         assert_ne!(once, text);
         assert_eq!(heard(text, "en", 0.0, &mut Rng::new(3)), text);
+    }
+
+    #[test]
+    fn a_question_has_its_mark_and_only_one() {
+        let text = "hello  i want to leave  how do i do that";
+        let all: Vec<String> =
+            (0..40).map(|seed| written(text, Manner::Written, &mut Rng::new(seed))).collect();
+        assert!(all.contains(&"Hello, I want to leave, how do I do that?".to_owned()), "{all:?}");
+        assert!(all.contains(&"Hello. I want to leave. How do I do that?".to_owned()), "{all:?}");
+        assert!(all.iter().all(|text| !text.contains("?.") && !text.contains("?!")), "{all:?}");
+        assert!(asks("can you help me") && !asks("fix it now") && !asks("i want to leave"));
+        assert_eq!(written(text, Manner::Bare, &mut Rng::new(1)), "hello i want to leave how do i do that");
     }
 }

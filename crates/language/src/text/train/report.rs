@@ -86,7 +86,7 @@ impl TrainOptions {
             corpus,
             out,
             seed: 1,
-            utterances: 160_000,
+            utterances: 320_000,
             comments: 12_000,
             test: false,
         }

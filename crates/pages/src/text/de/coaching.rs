@@ -3,6 +3,9 @@
 use crate::text::declared::CoachingTexts;
 
 pub(in crate::text) static TEXTS: CoachingTexts = CoachingTexts {
+    moments: "Momente zum Lernen",
+    moments_what: "Was Supervisoren zu Ihren Gesprächen der letzten drei Monate vermerkt haben. Jede Notiz steht beim Gespräch.",
+    moments_calmed: "Gespräche, in denen sich der Kunde beruhigte",
     holdout: "Helfen Anregungen?",
     holdout_figure: "Kennzahl",
     holdout_shown: "Mit Anregungen",

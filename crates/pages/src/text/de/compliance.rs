@@ -10,7 +10,7 @@ pub(in crate::text) static TEXTS: ComplianceTexts = ComplianceTexts {
     not_kept: "Es werden keine Belege aufbewahrt",
     not_kept_how: "consent.receipts setzen, sonst kann niemand belegen, welcher Anrufer worüber informiert wurde.",
     unreadable: "Die Belege können nicht gelesen werden",
-    receipts_in: "{} Belege in {} Dateien, jede Zeile gelesen und ihr Platz in der Kette geprüft.",
+    receipts_in: "Belege: {}. Dateien: {}. Jede Zeile wurde gelesen und ihr Platz in der Kette geprüft.",
     intact: "Unversehrt",
     not_intact: "Nicht unversehrt",
     not_intact_how: "Eine Kopie des Ordners aufheben, wie er ist, und mit einer Sicherung vergleichen.",
@@ -40,14 +40,16 @@ pub(in crate::text) static TEXTS: ComplianceTexts = ComplianceTexts {
     no_request: "Bisher keine. Die Gespräche eines Anrufers löscht",
     request_done: "erledigt, {} Gespräche",
     by_day: "Einwilligung nach Tagen",
-    no_day: "Kein Gespräch in den letzten 28 Tagen.",
+    no_day: "Kein vergangener Tag der letzten vier Wochen hat zehn Gespräche, auch kein Rest einer Woche.",
+    rest_of_week: "Andere Tage der Woche vom {}",
     day: "Tag",
     whole: "Alle",
     agreed: "Durften gehört werden",
     objected: "Widersprachen",
     neither: "Weder noch",
-    small_days: "„–“ steht für weniger als {} Gespräche. „Weder noch“ lehnten ab, wurden nicht informiert, stehen auf der \
-                 Liste oder unter einer Regelung, die niemanden auswertet.",
+    small_days: "Genannt werden vergangene Tage mit {} Gesprächen oder mehr; Tage mit weniger gemeinsam, nach Wochen, wenn diese so \
+                 viele haben: Niemand erfährt aus dem Unterschied zweier Blicke von einem Gespräch. „Weder noch“ lehnten ab, wurden \
+                 nicht informiert, stehen auf der Liste oder unter einer Regelung, die niemanden auswertet.",
     accesses: "Einsichten in Gespräche",
     no_access: "Noch hat niemand ein Gespräch angesehen.",
     no_more: "Ältere gibt es nicht.",

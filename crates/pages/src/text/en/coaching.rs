@@ -3,6 +3,9 @@
 use crate::text::declared::CoachingTexts;
 
 pub(in crate::text) static TEXTS: CoachingTexts = CoachingTexts {
+    moments: "Moments to learn from",
+    moments_what: "What supervisors have noted on your calls of the last three months. Each note stands with its call.",
+    moments_calmed: "Calls whose customer calmed",
     holdout: "Do cues help?",
     holdout_figure: "Figure",
     holdout_shown: "Cues shown",

@@ -10,7 +10,7 @@ pub(in crate::text) static TEXTS: ComplianceTexts = ComplianceTexts {
     not_kept: "No receipts are kept",
     not_kept_how: "Set consent.receipts, or nobody can prove which caller was told what.",
     unreadable: "The receipts can't be read",
-    receipts_in: "{} receipts in {} files, each line read and its place in the chain checked.",
+    receipts_in: "Receipts: {}. Files: {}. Each line was read, and its place in the chain checked.",
     intact: "Intact",
     not_intact: "Not intact",
     not_intact_how: "Keep a copy of the folder as it is, and compare it with a backup.",
@@ -39,14 +39,16 @@ pub(in crate::text) static TEXTS: ComplianceTexts = ComplianceTexts {
     no_request: "None so far. A caller's calls are erased by",
     request_done: "done, {} calls",
     by_day: "Consent by day",
-    no_day: "No call in the last 28 days.",
+    no_day: "No day of the last four weeks that is over has ten calls, nor has the rest of a week.",
+    rest_of_week: "Other days of the week of {}",
     day: "Day",
     whole: "All",
     agreed: "Might be listened to",
     objected: "Objected",
     neither: "Neither",
-    small_days: "“–” stands for fewer than {} calls. “Neither” declined, were not told, are on the list or under a policy \
-                 that analyses nobody.",
+    small_days: "Told are days that are over and have {} calls or more; days of fewer are told together, by weeks, where these have as \
+                 many: nobody learns of one call from what two looks differ by. “Neither” declined, were not told, are on the list \
+                 or under a policy that analyses nobody.",
     accesses: "Looks at calls",
     no_access: "Nobody has looked at a call yet.",
     no_more: "There are no older ones.",

@@ -52,13 +52,15 @@ async fn calls(
             has_topics: store.has_topics()?,
         };
         let mut view = store.seen_by(&token);
-        let (filters, noted) = (view.filters()?, view.noted(&rows)?);
-        Ok((rows, store.trunks()?, labels, filters, noted))
+        let (filters, noted, moments) =
+            (view.filters()?, view.noted(&rows)?, view.moments(Timestamp::now())?);
+        Ok((rows, store.trunks()?, labels, filters, noted, moments))
     });
-    let (rows, trunks, labels, filters, noted) = visit.answered(asked.await)?;
+    let (rows, trunks, labels, filters, noted, moments) = visit.answered(asked.await)?;
     let next = rows.last().filter(|_| rows.len() == A_PART).map(sidetone_store::Call::cursor);
     let list = CallList {
         noted: &noted,
+        moments: &moments,
         rows: &rows,
         trunks: &trunks,
         labels: &labels,
@@ -87,6 +89,7 @@ fn refused(frame: &Frame, fault: QueryFault) -> Response {
     let (query, labels) = (CallsQuery::default(), CallLabels::default());
     let list = CallList {
         noted: &[],
+        moments: &[],
         rows: &[],
         trunks: &[],
         labels: &labels,

@@ -32,18 +32,24 @@ pub(super) fn router() -> Router<Screens> {
     Router::new().route("/live", get(live)).route("/live/wall", get(wall)).route(CHANGES, get(changes))
 }
 
-/// `?view=list&queue=billing`
+/// `?view=list&queue=billing&tier=gold`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct View {
     view: Option<String>,
     queue: String,
+    tier: String,
 }
 
 impl View {
     fn of_wall(self) -> WallQuery {
-        let queue = if self.queue.chars().count() <= Label::LONGEST { self.queue } else { String::new() };
-        WallQuery { view: WallView::parse(self.view.as_deref()), queue }
+        let label =
+            |asked: String| if asked.chars().count() <= Label::LONGEST { asked } else { String::new() };
+        WallQuery {
+            view: WallView::parse(self.view.as_deref()),
+            queue: label(self.queue),
+            tier: label(self.tier),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use sidetone_pages::{Counts, Health, Host, HostState, Link, Model, Operations};
+use sidetone_pages::{Counts, Health, Host, HostState, Link, Model, Operations, Words};
 
 use super::sources::Screens;
 use super::visit::Visit;
@@ -68,6 +68,11 @@ async fn answer(screens: &Screens, visit: &Visit, render: Render) -> Response {
         node: node.as_deref(),
         uptime_s: stats.uptime_s,
         model: model.map(|it| Model { name: &it.name, licence: &it.licence, sha256: &it.sha256 }),
+        words: match (&stats.language, stats.recogniser_missing) {
+            (_, true) => Words::Missing,
+            (Some(_), false) => Words::Recognised,
+            (None, false) => Words::Off,
+        },
         alarms: &alarms,
         hosts: &hosts,
         links: &links,
@@ -92,6 +97,7 @@ fn counts(stats: &Stats) -> Counts {
     let (totals, media, analysis) = (&stats.totals, &stats.media, &stats.analysis);
     let spool = stats.spool.clone().unwrap_or_default();
     let store = stats.store.clone().unwrap_or_default();
+    let words = stats.language.clone().unwrap_or_default();
     Counts {
         calls: stats.calls as u64,
         begun: totals.started,
@@ -108,6 +114,10 @@ fn counts(stats: &Stats) -> Counts {
         shed: analysis.shed,
         tap_dropped: media.tap_dropped,
         analysis_panics: analysis.panics,
+        words_parties: words.parties,
+        words_told: words.utterances,
+        words_shed: words.shed.saturating_add(words.beyond),
+        words_failed: words.failed,
         consents: totals.consents,
         declined: totals.declined,
         opted_out: totals.opted_out,

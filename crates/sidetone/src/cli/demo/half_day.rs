@@ -1,13 +1,12 @@
 //! Calls before the demo's own, so that the pages have something to show: half of yesterday, whose sums are told, and
 //! the last hours.
 //!
-//! Their sound is the demo's own speech, cut at several places, and it passes through the very pipeline of a live call.
-//! Who called when, in which queue, and what became of it is made up.
+//! Their sound is the demo's own speech, cut at several places, with silence put in at some, and it passes through the
+//! very pipeline of a live call. Who called when, in which queue, and what became of it is made up.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use sidetone_call::{Cause, Label, Labels, Leg};
 use sidetone_consent::{Medium, Policy, Source, State};
 use sidetone_events::{
@@ -17,14 +16,17 @@ use sidetone_events::{
 use sidetone_hear::Language;
 use sidetone_insight::cues::CueSet;
 use sidetone_spool::Spool;
-use sidetone_store::{CallOutcome, Store, StoreConfig, Survey, Token};
+use sidetone_store::{CallOutcome, NewNote, NoteKind, Store, StoreConfig, Survey, Token};
 
 use crate::cli::analyze;
-use crate::rehearsal::{Heard, Rehearsal};
+use crate::rehearsal::{Heard, LOOKED_UP, Rehearsal, SILENT_AGAIN, Stretch};
 
 /// How many calls there are, and how many of them are of the last hours.
 pub(super) const CALLS: u64 = 300;
 const LATELY: u64 = 60;
+/// Numbers that call.
+const CALLERS: u64 = 90;
+pub(super) const NUMBERS: &str = "+49 30 0000000 to +49 30 0000089";
 const HALF_A_DAY_MS: u64 = 12 * 3_600_000;
 const LAST_HOURS_MS: u64 = 4 * 3_600_000;
 const DAY_MS: u64 = 86_400_000;
@@ -33,19 +35,23 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Ringing.
 const WAITED: Duration = Duration::from_secs(4);
 
-/// The stretches of the demo's speech that are calls of their own, in seconds, whether the agent holds after them, and
-/// how often they come: the caller is upset from the half minute on, and most callers of a day are not.
-const STRETCHES: [(usize, usize, bool, usize); 10] = [
-    (0, 120, false, 2),
-    (0, 22, false, 6),
-    (0, 18, false, 6),
-    (2, 20, false, 5),
-    (0, 45, true, 1),
-    (24, 46, false, 1),
-    (24, 120, false, 2),
-    (34, 120, false, 1),
-    (8, 30, true, 1),
-    (12, 120, false, 2),
+/// The stretches of the demo's speech that are calls of their own, and how often they come: the caller is upset from
+/// the half minute on, and most callers of a day are not. Silence and holds are what cues on the agent's own talk are
+/// about.
+const STRETCHES: [(Stretch, usize); 13] = [
+    (Stretch::new(0, 120), 2),
+    (Stretch::new(0, 22), 6),
+    (Stretch::new(0, 18), 6),
+    (Stretch::new(2, 20), 5),
+    (Stretch::new(0, 45).then_held(), 1),
+    (Stretch::new(24, 46), 1),
+    (Stretch::new(24, 120), 2),
+    (Stretch::new(34, 120), 1),
+    (Stretch::new(8, 30).then_held(), 1),
+    (Stretch::new(12, 120), 2),
+    (Stretch::new(0, 22).with_pauses(LOOKED_UP), 3),
+    (Stretch::new(0, 120).with_pauses(LOOKED_UP), 2),
+    (Stretch::new(0, 45).with_pauses(SILENT_AGAIN), 2),
 ];
 const QUEUES: [&str; 3] = ["billing", "orders", "service"];
 const TEAMS: [(&str, [&str; 4]); 2] =
@@ -66,14 +72,18 @@ impl Lot {
 }
 
 /// Makes the calls and puts their events into the spool, from where the store has them.
-pub(super) fn play(spool: &Spool, now: Timestamp, language: &Language) -> anyhow::Result<()> {
-    let hasher = NumberHasher::with_random_salt().context("there is no randomness for a salt")?;
+pub(super) fn play(
+    spool: &Spool,
+    now: Timestamp,
+    hasher: &NumberHasher,
+    language: &Language,
+) -> anyhow::Result<()> {
     let heard = hear(language)?;
     let mut lot = Lot(7);
     for number in 0..CALLS {
         let Some(call) = lot.of(&heard) else { continue };
         let began = began(number, now.unix_millis(), &mut lot);
-        for event in events(call, &hasher, began, number, &mut lot)? {
+        for event in events(call, hasher, began, number, &mut lot)? {
             spool.append(event);
         }
     }
@@ -103,9 +113,9 @@ fn hear(language: &Language) -> anyhow::Result<Vec<Arc<Heard>>> {
         if language.enabled { Some(analyze::scribe(&language.model, &language.language)?) } else { None };
     let rehearsal = Rehearsal::new(scribe)?;
     let cues = Arc::new(CueSet::shipped()?);
-    let heard = STRETCHES.into_iter().flat_map(|(from, to, holds, times)| {
-        std::iter::repeat_n(Arc::new(rehearsal.hear(from, to, holds, &cues)), times)
-    });
+    let heard = STRETCHES
+        .into_iter()
+        .flat_map(|(stretch, times)| std::iter::repeat_n(Arc::new(rehearsal.hear(&stretch, &cues)), times));
     Ok(heard.collect())
 }
 
@@ -119,7 +129,7 @@ fn events(
 ) -> anyhow::Result<Vec<Event>> {
     let trunk = lot.of(&["carrier-a", "carrier-b"]).copied().unwrap_or("carrier-a");
     // Some call twice.
-    let caller = format!("+4930{:07}", lot.draw(90));
+    let caller = format!("+4930{:07}", lot.draw(CALLERS));
     let parties = Parties { caller: &caller, callee: "+49800555000" };
     let id = CallId::new(began, (u128::from(number) << 64) | u128::from(lot.draw(u64::MAX)));
     let sip_call_id = format!("demo-{number}@example.invalid");
@@ -171,8 +181,17 @@ fn events(
     Ok(told)
 }
 
-/// Waits until the store has the calls, and adds what a CRM and callers would have told of them.
-pub(super) fn add_outcomes(config: &StoreConfig, token: &Token) -> anyhow::Result<()> {
+/// What a supervisor has noted on some of the upset calls, half a minute into them.
+const NOTES: [(NoteKind, &str); 2] = [
+    (NoteKind::Empathy, "You said what you would do, and when. That calmed them."),
+    (
+        NoteKind::Coaching,
+        "They had said twice that they had called before. Naming that first might have helped.",
+    ),
+];
+
+/// Waits until the store has the calls, and adds what a CRM, callers and a supervisor would have told of them.
+pub(super) fn add_outcomes(config: &StoreConfig, token: &Token, supervisor: &Token) -> anyhow::Result<()> {
     let mut store = Store::open(config)?;
     let began = std::time::Instant::now();
     let filter = sidetone_store::CallFilter::default();
@@ -193,6 +212,15 @@ pub(super) fn add_outcomes(config: &StoreConfig, token: &Token) -> anyhow::Resul
             let escalated = Some(lot.draw(10) < if upset { 4 } else { 1 });
             let outcome = CallOutcome { resolved, escalated, reason: None };
             store.seen_by(token).add_outcome(&call.id, &outcome, now)?;
+        }
+        let is_long = call.ended.is_some_and(|ended| ended.saturating_sub(call.started) > 40_000);
+        if call.alerts > 0
+            && is_long
+            && lot.draw(3) == 0
+            && let Some((kind, text)) = lot.of(&NOTES).copied()
+        {
+            let note = NewNote { kind, at_ms: Some(30_000), text: text.to_owned() };
+            store.seen_by(supervisor).add_note(&call.id, &note, now)?;
         }
         if lot.draw(4) == 0 {
             let empathy = u8::try_from(3 + lot.draw(3)).ok();

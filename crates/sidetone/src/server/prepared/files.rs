@@ -73,6 +73,14 @@ pub(super) fn check(config: &Config, faults: &mut Faults) {
     if let Err(error) = config.cues.load() {
         faults.add(Fault::fatal(format!("cues.{}", error.key()), error.to_string()));
     }
+    match config.http.load_languages() {
+        Ok((_, warnings)) => {
+            for warning in warnings {
+                faults.add(Fault::warning("http.languages", warning));
+            }
+        }
+        Err(error) => faults.add(Fault::fatal("http.languages", error.to_string())),
+    }
     if let Some(folder) = &config.consent.receipts {
         makeable("consent.receipts", &folder.join("lock"), faults);
     }
