@@ -23,8 +23,8 @@ const LINK: &str = "link-";
 pub(crate) struct Pins(PathBuf);
 
 impl Pins {
-    /// The place of this version's program of that name below a folder, which is made if need be. What other versions have left
-    /// there under the name is removed, and with it unhooked.
+    /// The place of this version's program of that name below a folder, which is made if need be. What other versions
+    /// have left there under the name is removed, and with it unhooked.
     pub(crate) fn below(folder: &Path, name: &str) -> io::Result<Self> {
         // The layout of the maps is the object's, so another object is another version.
         let own = format!("{name}-{:08x}", fnv(OBJECT));

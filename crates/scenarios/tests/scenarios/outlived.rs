@@ -241,6 +241,10 @@ fn all_calls_are_carried_on() {
     assert_eq!(carried_on, f64::from(calls));
     assert_eq!(sidetone.metric(SESSIONS), f64::from(calls));
     println!("{}", sidetone.output().lines().filter(|line| line.contains("took_ms")).collect::<String>());
+    if calls > 200 {
+        // SIPp's socket has no room for more gates at once; this was to see how long it takes.
+        return;
+    }
     caller.open_gates();
     caller.finish();
     callee.finish();
