@@ -20,6 +20,9 @@ use crate::part::Part;
 const APPLICATION: u32 = 0x7374_6a6f;
 /// The format of the file and of what stands in it. A process carries on what one of the same format has written.
 const FORMAT: u32 = 1;
+/// After so many processes in a row that broke down over them, calls are given up: a call must not keep Sidetone from
+/// starting.
+const MOST_TRIES: u32 = 3;
 /// What stands behind the path in the names of files that belong to it.
 pub const BESIDE: [&str; 3] = ["-wal", "-journal", ".damaged"];
 /// Where SQLite's file format has the application's number, and how SQLite files begin.
@@ -53,6 +56,8 @@ pub struct Life {
     pub alive: Duration,
     /// Its calls.
     pub calls: BTreeMap<CallKey, Parts>,
+    /// Processes that have begun to carry them on, and did not get as far as to say so.
+    pub(crate) tries: u32,
 }
 
 /// A journal's file, open.
@@ -154,7 +159,7 @@ impl File {
         if matches!(life.standing, Standing::New | Standing::Unreadable) {
             transaction.execute_batch(&format!(
                 "DROP TABLE IF EXISTS life; DROP TABLE IF EXISTS parts; \
-                 CREATE TABLE life (boot TEXT, epoch INTEGER NOT NULL, alive INTEGER NOT NULL) STRICT; \
+                 CREATE TABLE life (boot TEXT, epoch INTEGER NOT NULL, alive INTEGER NOT NULL, tries INTEGER NOT NULL) STRICT; \
                  CREATE TABLE parts (call INTEGER NOT NULL, part INTEGER NOT NULL, content BLOB NOT NULL, \
                  PRIMARY KEY (call, part)) STRICT, WITHOUT ROWID; \
                  PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};"
@@ -163,16 +168,23 @@ impl File {
         let alive = clock::at(Instant::now()).ok_or_else(unclear)?;
         transaction.execute("DELETE FROM life", [])?;
         transaction.execute(
-            "INSERT INTO life (boot, epoch, alive) VALUES (?1, ?2, ?3)",
-            params![clock::boot(), nanos(epoch), nanos(alive)],
+            "INSERT INTO life (boot, epoch, alive, tries) VALUES (?1, ?2, ?3, ?4)",
+            params![clock::boot(), nanos(epoch), nanos(alive), life.tries + 1],
         )?;
         transaction.commit()?;
         Ok(())
     }
 
-    /// Writes down changes, and that this process is alive.
-    pub(crate) fn write(&mut self, changes: &BTreeMap<(CallKey, Part), Change>) -> Result<(), JournalError> {
+    /// Writes down changes, that this process is alive, and whether it has its calls by now.
+    pub(crate) fn write(
+        &mut self,
+        changes: &BTreeMap<(CallKey, Part), Change>,
+        settled: bool,
+    ) -> Result<(), JournalError> {
         let transaction = self.connection.transaction()?;
+        if settled {
+            transaction.prepare_cached("UPDATE life SET tries = 0 WHERE tries > 0")?.execute([])?;
+        }
         for ((call, part), change) in changes {
             let call = call.0.cast_signed();
             match change {
@@ -197,18 +209,20 @@ impl File {
 
 impl Life {
     fn none(standing: Standing) -> Self {
-        Self { standing, epoch: Instant::now(), alive: Duration::ZERO, calls: BTreeMap::new() }
+        Self { standing, epoch: Instant::now(), alive: Duration::ZERO, calls: BTreeMap::new(), tries: 0 }
     }
 }
 
 /// Reads what the process before has left.
 fn life(connection: &Connection, config: &JournalConfig) -> Result<Life, JournalError> {
     let row = connection
-        .query_row("SELECT boot, epoch, alive FROM life", [], |row| {
-            Ok((row.get::<_, Option<String>>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        .query_row("SELECT boot, epoch, alive, tries FROM life", [], |row| {
+            Ok((row.get::<_, Option<String>>(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })
         .optional()?;
-    let Some((boot, epoch, alive)) = row else { return Ok(Life::none(Standing::New)) };
+    let Some((boot, epoch, alive, tries)): Option<(_, i64, i64, u32)> = row else {
+        return Ok(Life::none(Standing::New));
+    };
     let (epoch, alive) = (duration(epoch), duration(alive));
     let mut calls: BTreeMap<CallKey, Parts> = BTreeMap::new();
     let mut select = connection.prepare("SELECT call, part, content FROM parts")?;
@@ -220,6 +234,7 @@ fn life(connection: &Connection, config: &JournalConfig) -> Result<Life, Journal
     }
     let age = clock::instant(alive).map(|alive| alive.elapsed());
     let (standing, epoch_instant) = match (clock::instant(epoch), age) {
+        _ if tries >= MOST_TRIES => (Standing::Over("processes have broken down over them"), None),
         _ if boot.is_none() || boot != clock::boot() => {
             (Standing::Over("the machine has started anew"), None)
         }
@@ -233,6 +248,7 @@ fn life(connection: &Connection, config: &JournalConfig) -> Result<Life, Journal
         epoch: epoch_instant.unwrap_or_else(Instant::now),
         alive: alive.saturating_sub(epoch),
         calls,
+        tries,
     })
 }
 

@@ -64,6 +64,8 @@ struct Inner {
     waiting: BTreeMap<(CallKey, Part), Change>,
     /// What stands in the file, or waits to.
     known: HashSet<(CallKey, Part)>,
+    /// What became of the calls of the process before is settled.
+    settled: bool,
     ending: bool,
 }
 
@@ -119,8 +121,10 @@ impl Journal {
         }
     }
 
-    /// Counts what became of the calls of the process before.
-    pub fn count(&self, carried_on: u64, given_up: u64) {
+    /// What became of the calls of the process before is settled, and counted. Should too many processes end without
+    /// having come so far, their calls are given up.
+    pub fn settle(&self, carried_on: u64, given_up: u64) {
+        self.shared.lock().settled = true;
         self.shared.carried_on.fetch_add(carried_on, Relaxed);
         self.shared.given_up.fetch_add(given_up, Relaxed);
     }
@@ -180,10 +184,10 @@ fn keep(mut file: File, shared: &Shared) {
             let waited = shared.wanted.wait_timeout(inner, ALIVE_EVERY);
             inner = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        let ending = inner.ending;
+        let (ending, settled) = (inner.ending, inner.settled);
         let changes = std::mem::take(&mut inner.waiting);
         drop(inner);
-        match file.write(&changes) {
+        match file.write(&changes, settled) {
             Ok(()) => {
                 shared.written.fetch_add(changes.len() as u64, Relaxed);
                 if std::mem::take(&mut failing) {

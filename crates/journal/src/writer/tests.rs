@@ -42,7 +42,7 @@ fn the_next_process_finds_the_newest_of_each_part_and_its_clock_goes_on() {
     drop(journal);
     let (journal, last) = Journal::open(&config(&folder)).unwrap();
     assert_eq!(last.calls.keys().collect::<Vec<_>>(), [&ONE]);
-    journal.count(1, 2);
+    journal.settle(1, 2);
     assert_eq!((journal.counters().carried_on, journal.counters().given_up), (1, 2));
 }
 
@@ -136,4 +136,27 @@ fn a_part_that_is_too_large_is_left_out() {
     journal.close();
     let (_, life) = Journal::open(&config(&folder)).unwrap();
     assert_eq!(life.calls[&ONE].keys().collect::<Vec<_>>(), [&Part::Book]);
+}
+
+#[test]
+fn calls_that_processes_break_down_over_are_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(&config(&folder)).unwrap();
+    journal.settle(0, 0);
+    journal.pen().write(ONE, Part::Book, Some(b"book".to_vec()));
+    journal.close();
+    let broken_down = || {
+        let (journal, life) = Journal::open(&config(&folder)).unwrap();
+        journal.close();
+        life.standing
+    };
+    for _ in 0..3 {
+        assert_eq!(broken_down(), Standing::GoesOn);
+    }
+    assert_eq!(broken_down(), Standing::Over("processes have broken down over them"));
+    // One that settles them begins anew.
+    let (journal, _) = Journal::open(&config(&folder)).unwrap();
+    journal.settle(1, 0);
+    journal.close();
+    assert_eq!(broken_down(), Standing::GoesOn);
 }

@@ -54,7 +54,7 @@ pub(super) fn carry_on(life: Life, signalling: &Arc<Signalling>, calls: &Calls, 
         pen.erase(*key);
     }
     calls.carry_out();
-    journal.count(carried_on, given_up);
+    journal.settle(carried_on, given_up);
     if carried_on > 0 {
         let gone_ms = signalling.now().saturating_sub(alive).as_millis();
         let took_ms = began.elapsed().as_millis();
