@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, TryLockError};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ const FORMAT: u32 = 1;
 /// starting.
 const MOST_TRIES: u32 = 3;
 /// What stands behind the path in the names of files that belong to it.
-pub const BESIDE: [&str; 3] = ["-wal", "-journal", ".damaged"];
+pub const BESIDE: [&str; 4] = ["-wal", "-journal", ".damaged", ".lock"];
 /// Where SQLite's file format has the application's number, and how SQLite files begin.
 const APPLICATION_AT: usize = 68;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -56,15 +56,17 @@ pub struct Life {
     pub alive: Duration,
     /// Its calls.
     pub calls: BTreeMap<CallKey, Parts>,
-    /// Processes that have begun to carry them on, and did not get as far as to say so.
-    pub(crate) tries: u32,
 }
 
 /// A journal's file, open.
 #[derive(Debug)]
 pub(crate) struct File {
+    path: PathBuf,
     connection: Connection,
     epoch: Instant,
+    /// Locked for as long as this process has the journal. SQLite's own locks go when anybody in the process opens the
+    /// file and closes it again (fcntl(2)).
+    _lock: fs::File,
 }
 
 /// One change of what stands in the file.
@@ -115,10 +117,20 @@ impl File {
 
     fn open_whole(config: &JournalConfig) -> Result<(Self, Life), JournalError> {
         let path = &config.path;
+        let cant_open = |why| JournalError::Open { path: path.to_owned(), why };
+        let lock = beside(path, ".lock");
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(lock);
+        let lock = lock.map_err(cant_open)?;
+        if let Err(why) = lock.try_lock() {
+            return Err(match why {
+                TryLockError::WouldBlock => JournalError::Held(path.to_owned()),
+                TryLockError::Error(why) => cant_open(why),
+            });
+        }
         examine(path)?;
         // Made here, so that nobody else can read it from its first moment on.
         let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
-        made.map_err(|why| JournalError::Open { path: path.to_owned(), why })?;
+        made.map_err(cant_open)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         let held = |error: rusqlite::Error| match error.sqlite_error_code() {
@@ -143,48 +155,67 @@ impl File {
             FORMAT => life(&connection, config)?,
             _ => Life::none(Standing::Unreadable),
         };
-        let mut file = Self { connection, epoch: life.epoch };
+        let mut file = Self { path: path.to_owned(), connection, epoch: life.epoch, _lock: lock };
         file.begin(&life)?;
         // Only now, so that the file itself says whose it is, however this process ends.
         file.connection.execute_batch("PRAGMA journal_mode = WAL")?;
         Ok((file, life))
     }
 
-    /// Makes the tables where there are none, and signs the file as this process's. Calls that are not carried on stay
-    /// in it until they are closed.
+    /// Makes the tables where there are none, and counts another try. Whose the file is, and when that was alive, stays
+    /// as it was until what became of its calls is settled: a start that fails makes no call younger.
     fn begin(&mut self, life: &Life) -> Result<(), JournalError> {
-        let unclear = || std::io::Error::other("the system's clock can't be read");
-        let epoch = clock::at(self.epoch).ok_or_else(unclear)?;
         let transaction = self.connection.transaction()?;
         if matches!(life.standing, Standing::New | Standing::Unreadable) {
             transaction.execute_batch(&format!(
                 "DROP TABLE IF EXISTS life; DROP TABLE IF EXISTS parts; \
-                 CREATE TABLE life (boot TEXT, epoch INTEGER NOT NULL, alive INTEGER NOT NULL, tries INTEGER NOT NULL) STRICT; \
+                 CREATE TABLE life (boot TEXT, epoch INTEGER NOT NULL, alive INTEGER NOT NULL, \
+                 tries INTEGER NOT NULL) STRICT; \
                  CREATE TABLE parts (call INTEGER NOT NULL, part INTEGER NOT NULL, content BLOB NOT NULL, \
                  PRIMARY KEY (call, part)) STRICT, WITHOUT ROWID; \
                  PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};"
             ))?;
         }
-        let alive = clock::at(Instant::now()).ok_or_else(unclear)?;
+        transaction.execute("UPDATE life SET tries = tries + 1", [])?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// The calls of the process before are settled: from here on the file is this one's.
+    pub(crate) fn sign(&mut self) -> Result<(), JournalError> {
+        let unclear = || std::io::Error::other("the system's clock can't be read");
+        let (epoch, alive) = (clock::at(self.epoch), clock::at(Instant::now()));
+        let (epoch, alive) = (epoch.ok_or_else(unclear)?, alive.ok_or_else(unclear)?);
+        let transaction = self.connection.transaction()?;
         transaction.execute("DELETE FROM life", [])?;
         transaction.execute(
-            "INSERT INTO life (boot, epoch, alive, tries) VALUES (?1, ?2, ?3, ?4)",
-            params![clock::boot(), nanos(epoch), nanos(alive), life.tries + 1],
+            "INSERT INTO life (boot, epoch, alive, tries) VALUES (?1, ?2, ?3, 0)",
+            params![clock::boot(), nanos(epoch), nanos(alive)],
         )?;
         transaction.commit()?;
         Ok(())
     }
 
-    /// Writes down changes, that this process is alive, and whether it has its calls by now.
+    /// Brings all to the file itself, and empties the log beside it, so that nothing of what was erased is left.
+    pub(crate) fn tidy(&self) -> Result<(), JournalError> {
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// Removes the file: what stands there is not true any more, and must not be carried on.
+    pub(crate) fn destroy(&self) {
+        for path in [self.path.clone(), beside(&self.path, "-wal")] {
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    /// Writes down changes and, once the file is this process's, that it is alive.
     pub(crate) fn write(
         &mut self,
         changes: &BTreeMap<(CallKey, Part), Change>,
-        settled: bool,
+        signed: bool,
     ) -> Result<(), JournalError> {
         let transaction = self.connection.transaction()?;
-        if settled {
-            transaction.prepare_cached("UPDATE life SET tries = 0 WHERE tries > 0")?.execute([])?;
-        }
         for ((call, part), change) in changes {
             let call = call.0.cast_signed();
             match change {
@@ -199,7 +230,7 @@ impl File {
                     .execute(params![call, part.number()])?,
             };
         }
-        if let Some(alive) = clock::at(Instant::now()) {
+        if let Some(alive) = clock::at(Instant::now()).filter(|_| signed) {
             transaction.prepare_cached("UPDATE life SET alive = ?1")?.execute(params![nanos(alive)])?;
         }
         transaction.commit()?;
@@ -209,7 +240,7 @@ impl File {
 
 impl Life {
     fn none(standing: Standing) -> Self {
-        Self { standing, epoch: Instant::now(), alive: Duration::ZERO, calls: BTreeMap::new(), tries: 0 }
+        Self { standing, epoch: Instant::now(), alive: Duration::ZERO, calls: BTreeMap::new() }
     }
 }
 
@@ -248,7 +279,6 @@ fn life(connection: &Connection, config: &JournalConfig) -> Result<Life, Journal
         epoch: epoch_instant.unwrap_or_else(Instant::now),
         alive: alive.saturating_sub(epoch),
         calls,
-        tries,
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use sidetone_call::CallKey;
@@ -19,6 +19,10 @@ use crate::part::Part;
 const MOST_BYTES: usize = 1 << 20;
 /// How often it is written down that the process is alive, and how long a failed write waits.
 const ALIVE_EVERY: Duration = Duration::from_millis(500);
+/// How often what was erased is cleared from the log beside the file, while calls are up.
+const TIDY_EVERY: Duration = Duration::from_secs(30);
+/// How long writing may fail before what stands in the file counts as untrue.
+const STALE_AFTER: Duration = Duration::from_secs(3);
 
 /// Counters of a [`Journal`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -150,7 +154,17 @@ impl Drop for Journal {
 impl Pen {
     /// Writes down a part of a call, in place of what stood there; `None` erases it.
     pub fn write(&self, call: CallKey, part: Part, content: Option<Vec<u8>>) {
-        let content = content.filter(|content| content.len() <= MOST_BYTES);
+        let content = content.filter(|content| {
+            let fits = content.len() <= MOST_BYTES;
+            if !fits {
+                tracing::warn!(
+                    call = call.0,
+                    bytes = content.len(),
+                    "a call is too large to be written down, and will not be carried on"
+                );
+            }
+            fits
+        });
         let mut inner = self.0.lock();
         let place = (call, part);
         match content {
@@ -177,35 +191,61 @@ impl Pen {
 
 /// Brings changes to the file until the end.
 fn keep(mut file: File, shared: &Shared) {
-    let mut failing = false;
+    let (mut failing_since, mut destroyed) = (None::<Instant>, false);
+    let (mut signed, mut tidied) = (false, Instant::now());
     loop {
         let mut inner = shared.lock();
-        if inner.waiting.is_empty() && !inner.ending {
+        if (inner.waiting.is_empty() || failing_since.is_some()) && !inner.ending {
             let waited = shared.wanted.wait_timeout(inner, ALIVE_EVERY);
             inner = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        let (ending, settled) = (inner.ending, inner.settled);
+        let (ending, settled, nothing) = (inner.ending, inner.settled, inner.known.is_empty());
         let changes = std::mem::take(&mut inner.waiting);
+        if destroyed {
+            inner.known.clear();
+        }
         drop(inner);
-        match file.write(&changes, settled) {
+        if destroyed {
+            if ending {
+                return;
+            }
+            continue;
+        }
+        let mut written = Ok(());
+        if settled && !signed {
+            written = file.sign();
+            signed = written.is_ok();
+        }
+        written = written.and_then(|()| file.write(&changes, signed));
+        // What was erased goes from the log too: at once where nothing else is left, else by and by.
+        if (nothing && !changes.is_empty()) || tidied.elapsed() >= TIDY_EVERY {
+            written = written.and_then(|()| file.tidy());
+            tidied = Instant::now();
+        }
+        match written {
             Ok(()) => {
                 shared.written.fetch_add(changes.len() as u64, Relaxed);
-                if std::mem::take(&mut failing) {
+                if failing_since.take().is_some() {
                     tracing::info!("calls are written down again");
                 }
             }
             Err(error) => {
                 shared.failures.fetch_add(1, Relaxed);
-                if !std::mem::replace(&mut failing, true) {
+                let since = *failing_since.get_or_insert_with(|| {
                     tracing::error!(%error, "calls can't be written down: should this process end, the next one does not know them as they are");
+                    Instant::now()
+                });
+                if since.elapsed() >= STALE_AFTER {
+                    // Somebody may have objected since: better no call is carried on than one as it is not.
+                    file.destroy();
+                    destroyed = true;
+                    tracing::error!(
+                        "the call journal can't be kept and is removed: until a restart, calls end with this process"
+                    );
                 }
                 let mut inner = shared.lock();
                 for (place, change) in changes {
                     inner.waiting.entry(place).or_insert(change);
-                }
-                if !ending {
-                    let waited = shared.wanted.wait_timeout(inner, ALIVE_EVERY);
-                    drop(waited.unwrap_or_else(PoisonError::into_inner));
                 }
             }
         }

@@ -27,6 +27,7 @@ mod route;
 mod wire;
 
 pub use path::{Path, Refused, Unavailable};
+pub use pins::clear_pins;
 pub use route::{Route, Routes};
 pub use wire::{Count, Passed, Shift, Way, WayId};
 

@@ -97,6 +97,17 @@ impl Pins {
     }
 }
 
+/// Takes out of the kernel what earlier processes have pinned below a folder, but for what goes by one of these names.
+pub fn clear_pins(folder: &Path, but: &[String]) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let stays = |(before, _): (&str, &str)| but.iter().any(|name| name == before);
+        if !name.to_str().and_then(|name| name.rsplit_once('-')).is_some_and(stays) {
+            Pins(entry.path()).clear();
+        }
+    }
+}
+
 /// FNV-1a, 32 bits.
 fn fnv(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))

@@ -208,15 +208,22 @@ impl Engine {
     /// # Errors
     /// When it is required, and can't be done.
     pub fn by_kernel(self, outlives: bool) -> io::Result<Self> {
+        let pins =
+            self.config.kernel_pins.as_deref().filter(|_| outlives && self.config.kernel != KernelUse::Off);
+        let name = |number: usize| format!("relay-{number}");
+        if let Some(folder) = &self.config.kernel_pins {
+            // What nobody here takes over would go on by itself for good.
+            let ours: Vec<String> = pins.iter().flat_map(|_| (0..self.threads.len()).map(name)).collect();
+            sidetone_kernel::clear_pins(folder, &ours);
+        }
         if self.config.kernel == KernelUse::Off {
             return Ok(self);
         }
         let own = [(Side::Trunk, false), (Side::Pbx, false), (Side::Trunk, true), (Side::Pbx, true)];
         let own = own.map(|(side, v6)| self.config.address_toward(side, v6));
         let own: Vec<IpAddr> = own.into_iter().flatten().collect();
-        let pins = self.config.kernel_pins.as_deref().filter(|_| outlives);
         for (number, thread) in self.threads.iter().enumerate() {
-            match Kernel::open(&own, pins.map(|folder| (folder, format!("relay-{number}"))), self.epoch) {
+            match Kernel::open(&own, pins.map(|folder| (folder, name(number))), self.epoch) {
                 Ok(kernel) => {
                     if let Some(error) = kernel.unpinned() {
                         tracing::warn!(%error, "the kernel's part can't be pinned in media.kernel_pins, and ends with this process: is it in a BPF file system, and may Sidetone's user write there?");

@@ -30,6 +30,9 @@ const MOST_STALE: usize = 64;
 /// Most flooded pairs that one call lays to rest. The call then gets sockets bound on the spot, which are empty: a
 /// flood of all idle ports must not make every call read all of it under the core's lock.
 const MOST_FLOODED: usize = 2;
+/// How often, and how long apart, a port of a call from before is asked for.
+const CLAIM_TRIES: u32 = 5;
+const CLAIM_PAUSE: Duration = Duration::from_millis(1);
 /// How often the thread looks without being asked: ports that another program held may be free again.
 const LOOKS_UP: Duration = Duration::from_secs(1);
 
@@ -149,6 +152,17 @@ impl Stock {
     /// Takes the two sockets of that RTP port, for a call that had them in an earlier process. `None` if they can't be
     /// had.
     pub(super) fn claim(&self, ip: IpAddr, port: u16) -> Option<Pair> {
+        // The thread that makes pairs ready may have that very port in its hands.
+        for _ in 0..CLAIM_TRIES {
+            if let Some(pair) = self.claim_now(ip, port) {
+                return Some(pair);
+            }
+            std::thread::sleep(CLAIM_PAUSE);
+        }
+        None
+    }
+
+    fn claim_now(&self, ip: IpAddr, port: u16) -> Option<Pair> {
         let empty_since = self.epoch.elapsed();
         let mut inner = self.shared.lock();
         let ready = inner.ready.get_mut(&ip);

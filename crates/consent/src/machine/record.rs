@@ -171,9 +171,9 @@ impl Record {
         });
     }
 
-    /// How many spans of listening there are.
+    /// How many spans of listening there are that another one does not replace.
     pub(super) fn spans(&self) -> usize {
-        self.analysed.len()
+        self.analysed.len().min(MOST - 1)
     }
 
     pub(super) fn analysis_stopped(&mut self, at_ms: u64) {

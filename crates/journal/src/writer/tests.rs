@@ -20,6 +20,7 @@ fn the_next_process_finds_the_newest_of_each_part_and_its_clock_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, life) = Journal::open(&config(&folder)).unwrap();
     assert_eq!((life.standing, life.calls.len()), (Standing::New, 0));
+    journal.settle(0, 0);
     let pen = journal.pen();
     pen.write(ONE, Part::Signalling, Some(b"first".to_vec()));
     pen.write(ONE, Part::Book, Some(b"book".to_vec()));
@@ -51,11 +52,18 @@ fn what_was_erased_is_nowhere_in_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(&config(&folder)).unwrap();
     let said = b"the customer seemed upset".repeat(100);
+    journal.settle(0, 0);
     journal.pen().write(ONE, Part::Insight, Some(said));
     journal.close();
     let (journal, _) = Journal::open(&config(&folder)).unwrap();
     journal.pen().write(ONE, Part::Insight, None);
-    journal.close();
+    // While it is open: nobody has to end a process for it.
+    for _ in 0..600 {
+        if journal.counters().written == 1 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
     for file in std::fs::read_dir(folder.path()).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
         assert!(!bytes.windows(16).any(|window| window == b"customer seemed "));
@@ -66,6 +74,7 @@ fn what_was_erased_is_nowhere_in_the_file() {
 fn calls_that_nobody_carried_on_in_time_are_over() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(&config(&folder)).unwrap();
+    journal.settle(0, 0);
     journal.pen().write(ONE, Part::Book, Some(b"book".to_vec()));
     journal.close();
     let reopen = |sql: &str| {
@@ -101,7 +110,10 @@ fn foreign_newer_older_and_damaged_files_and_those_of_another_process() {
     std::fs::remove_file(&config.path).unwrap();
 
     let (journal, _) = Journal::open(&config).unwrap();
+    journal.settle(0, 0);
     journal.pen().write(ONE, Part::Book, Some(vec![7; 20_000]));
+    // Whoever looks at the file in this process takes no lock away.
+    examine(&config.path).unwrap();
     assert!(matches!(refused(), JournalError::Held(_)));
     journal.close();
     assert!(examine(&config.path).is_ok());
@@ -131,6 +143,7 @@ fn foreign_newer_older_and_damaged_files_and_those_of_another_process() {
 fn a_part_that_is_too_large_is_left_out() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(&config(&folder)).unwrap();
+    journal.settle(0, 0);
     journal.pen().write(ONE, Part::Book, Some(vec![b'x'; MOST_BYTES]));
     journal.pen().write(ONE, Part::Media, Some(vec![b'x'; MOST_BYTES + 1]));
     journal.close();
@@ -159,4 +172,21 @@ fn calls_that_processes_break_down_over_are_given_up() {
     journal.settle(1, 0);
     journal.close();
     assert_eq!(broken_down(), Standing::GoesOn);
+}
+
+#[test]
+fn a_start_that_fails_makes_no_call_younger() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(&config(&folder)).unwrap();
+    journal.settle(0, 0);
+    journal.pen().write(ONE, Part::Book, Some(b"book".to_vec()));
+    journal.close();
+    let connection = rusqlite::Connection::open(config(&folder).path).unwrap();
+    connection.execute_batch("UPDATE life SET alive = alive - 200 * 1000000000").unwrap();
+    drop(connection);
+    for _ in 0..2 {
+        let (journal, life) = Journal::open(&config(&folder)).unwrap();
+        assert!(matches!(life.standing, Standing::Over(_)), "{life:?}");
+        journal.close();
+    }
 }

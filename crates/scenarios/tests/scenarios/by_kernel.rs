@@ -199,6 +199,32 @@ fn a_call_outlives_the_program_without_one_packet_lost() {
     assert_eq!(lasting.pinned(), 0, "an orderly end leaves nothing in the kernel");
 }
 
+/// The next start does without the kernel: what the last one left there would else go on for good.
+#[test]
+fn what_was_left_in_the_kernel_is_taken_out_by_a_start_that_does_without_it() {
+    let lasting = Lasting::new();
+    let mut call = Between::machines(["10.81.1.1", "10.81.1.2"], ["10.81.2.1", "10.81.2.2"], 24, |setup| {
+        lasting.of(setup);
+    });
+    call.settle();
+    call.sidetone.process().kill();
+    assert_eq!(lasting.pinned(), 1);
+    let config = call.sidetone.dir().join("sidetone.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("kernel = \"require\"", "kernel = \"off\"")).unwrap();
+    let Between { own, sidetone, .. } = &mut call;
+    own.within(|| sidetone.start_anew());
+    assert_eq!(lasting.pinned(), 0);
+    // The kernel unhooks a moment after it was told to.
+    let legs = until("the program to know of it", || {
+        both_ways("by the program", &mut call.caller_media, &mut call.callee_media, 5);
+        let now = legs(&call.sidetone);
+        now.iter().all(|leg| count(leg, "packets") >= 20).then_some(now)
+    });
+    assert!(legs.iter().all(|leg| count(leg, "rejected") == 0), "{legs:?}");
+    call.finish();
+}
+
 /// Nobody carries the call on: nothing of it stays in the kernel.
 #[test]
 fn what_no_call_claims_is_taken_out_of_the_kernel() {

@@ -29,7 +29,8 @@ pub(super) fn carry_on(life: Life, signalling: &Arc<Signalling>, calls: &Calls, 
     let (mut carried_on, mut given_up) = (0, 0);
     signalling.with(|core, now| {
         core.keep_in(pen.clone());
-        for (key, parts) in &kept {
+        // Of a call that was not answered yet only its media are known: it is nobody's.
+        for (key, parts) in kept.iter().filter(|(_, parts)| parts.contains_key(&Part::Book)) {
             if standing != Standing::GoesOn {
                 given_up += 1;
                 continue;
@@ -49,7 +50,11 @@ pub(super) fn carry_on(life: Life, signalling: &Arc<Signalling>, calls: &Calls, 
         if let Some(book) = parts.get(&Part::Book)
             && let Err(error) = calls.give_up(alive, book)
         {
-            tracing::error!(call = key.0, %error, "what was written of a call can't be read: it has no last event and no receipt");
+            tracing::error!(
+                call = key.0,
+                at = error.column(),
+                "what was written of a call can't be read: it has no last event and no receipt"
+            );
         }
         pen.erase(*key);
     }

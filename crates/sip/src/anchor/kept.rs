@@ -15,8 +15,8 @@ use crate::proxy::Neighbour;
 /// A call that can't be carried on.
 #[derive(Debug, thiserror::Error)]
 pub enum NotTakenUp {
-    /// What was written of it can't be read.
-    #[error("what was written of it can't be read: {0}")]
+    /// What was written of it can't be read. It holds numbers, and is nothing for the log.
+    #[error("what was written of it can't be read")]
     Unreadable(#[from] serde_json::Error),
     /// A call of that key or name is up already.
     #[error("it is up already")]

@@ -16,8 +16,11 @@ pub enum NotCarriedOn {
     /// The SIP core can't go on with it.
     #[error(transparent)]
     Signalling(#[from] sidetone_sip::anchor::NotTakenUp),
-    /// A part of it can't be read.
-    #[error("what was written of it can't be read: {0}")]
+    /// The configuration names its caller's peer no longer.
+    #[error("its trunk or PBX is not in the configuration any more")]
+    Peer,
+    /// A part of it can't be read. What stands there is nothing for the log.
+    #[error("what was written of it can't be read")]
     Unreadable(#[from] serde_json::Error),
 }
 
@@ -41,6 +44,12 @@ impl Core {
         };
         let media = parts.get(&Part::Media).map(|media| serde_json::from_slice(media)).transpose()?;
         let key = self.anchor().take_up(now, signalling)?;
+        let caller = self.anchor_ref().named(key).and_then(|(_, caller)| caller);
+        let peer = caller.and_then(|caller| self.table.of_neighbour(caller));
+        if caller.is_some() && peer.is_none() {
+            self.anchor().terminate(now, key, Cause::Failed);
+            return Err(NotCarriedOn::Peer);
+        }
         if let Err(error) = self.calls.take_up(since, book) {
             self.anchor().terminate(now, key, Cause::Failed);
             return Err(error.into());
@@ -52,8 +61,7 @@ impl Core {
                 tracing::warn!(%error, "the numbers of a dialog that was carried on can't be read");
             }
         }
-        let caller = self.anchor_ref().named(key).and_then(|(_, caller)| caller);
-        if let Some(peer) = caller.and_then(|caller| self.table.of_neighbour(caller)) {
+        if let Some(peer) = peer {
             let name = self.peer_name(peer);
             self.shares.begun(key, name);
         }
