@@ -118,6 +118,9 @@ impl File {
     fn open_whole(config: &JournalConfig) -> Result<(Self, Life), JournalError> {
         let path = &config.path;
         let cant_open = |why| JournalError::Open { path: path.to_owned(), why };
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder).map_err(cant_open)?;
+        }
         let lock = beside(path, ".lock");
         let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(lock);
         let lock = lock.map_err(cant_open)?;

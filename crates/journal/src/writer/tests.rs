@@ -8,7 +8,8 @@ const ONE: CallKey = CallKey(1);
 const BIG: CallKey = CallKey(u64::MAX);
 
 fn config(folder: &tempfile::TempDir) -> JournalConfig {
-    JournalConfig { path: folder.path().join("calls.journal"), keep_seconds: 120 }
+    // Its folder is made too.
+    JournalConfig { path: folder.path().join("state/calls.journal"), keep_seconds: 120 }
 }
 
 fn parts(of: &[(Part, &[u8])]) -> Parts {
@@ -64,7 +65,7 @@ fn what_was_erased_is_nowhere_in_the_file() {
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    for file in std::fs::read_dir(folder.path()).unwrap() {
+    for file in std::fs::read_dir(folder.path().join("state")).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
         assert!(!bytes.windows(16).any(|window| window == b"customer seemed "));
     }
@@ -99,6 +100,7 @@ fn foreign_newer_older_and_damaged_files_and_those_of_another_process() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(&folder);
     let refused = || Journal::open(&config).unwrap_err();
+    std::fs::create_dir(config.path.parent().unwrap()).unwrap();
     std::fs::write(&config.path, "not a journal").unwrap();
     assert!(matches!(refused(), JournalError::Foreign(_)));
     assert!(examine(&config.path).is_err());
@@ -135,7 +137,7 @@ fn foreign_newer_older_and_damaged_files_and_those_of_another_process() {
     std::fs::write(&config.path, damaged).unwrap();
     let (journal, life) = Journal::open(&config).unwrap();
     assert_eq!(life.calls.len(), 0);
-    assert!(folder.path().join("calls.journal.damaged").exists());
+    assert!(folder.path().join("state/calls.journal.damaged").exists());
     drop(journal);
 }
 

@@ -162,6 +162,11 @@ fn is_of_the_kernel(folder: &Path) -> bool {
 
 /// Calls are carried without the key, so its fault is no reason to refuse the configuration.
 fn dialog_key(config: &Config, faults: &mut Faults) {
+    let folder = config.journal.as_ref().and_then(|journal| journal.path.parent());
+    if config.sip.dialog_key.is_none() && folder.is_some_and(|folder| !folder.exists()) {
+        // The journal makes it, and the key lies beside; whether it can is told of the journal.
+        return;
+    }
     if let Some((path, why)) = dialog_key::examine(config.dialog_key().as_deref()) {
         let problem = format!(
             "{} can't be used: {why}; requests in calls that are up would be refused after a restart; name a file of 16 bytes, or one that Sidetone's user may make",
