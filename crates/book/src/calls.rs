@@ -79,21 +79,27 @@ impl Calls {
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => return,
             };
+            // Written before the effects, so that the next process knows what a call has told once anybody may have
+            // heard of it; erased after them, when its last event is on its way.
+            let pen = self.carrier.journal.get();
+            let kept = if pen.is_some() { self.lock().take_kept() } else { Vec::new() };
+            let mut over = Vec::new();
+            for (key, kept) in kept {
+                match (kept, pen) {
+                    (Some(kept), Some(pen)) => pen.write(key, Part::Book, Some(kept)),
+                    _ => over.push(key),
+                }
+            }
             // One by one: a panic in one effect loses that one, and not an opt-out that stands behind it.
             loop {
                 let Some(effect) = self.lock().effects.pop() else { break };
                 self.carrier.carry_out(effect, self.now());
             }
-            if let Some(pen) = self.carrier.journal.get() {
-                for (key, kept) in self.lock().take_kept() {
-                    match kept {
-                        Some(kept) => pen.write(key, Part::Book, Some(kept)),
-                        None => pen.erase(key),
-                    }
-                }
+            if let Some(pen) = pen {
+                over.into_iter().for_each(|key| pen.erase(key));
             }
             drop(turn);
-            if self.lock().effects.is_empty() {
+            if self.lock().is_settled() {
                 return;
             }
         }

@@ -16,6 +16,11 @@ const EVENTS: u64 = 400;
 pub(crate) type Touched = Option<BTreeSet<CallKey>>;
 
 impl Book {
+    /// Whether there is nothing to carry out, nor to write down.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.effects.is_empty() && self.touched.as_ref().is_none_or(BTreeSet::is_empty)
+    }
+
     /// A call has changed.
     pub(crate) fn touch(&mut self, key: CallKey) {
         if let Some(touched) = &mut self.touched {
