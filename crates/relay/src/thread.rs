@@ -525,6 +525,9 @@ impl RelayThread {
             .iter()
             .filter(|(_, numbers)| numbers.iter().filter_map(|number| self.streams.get(*number)).any(is_due));
         let due: Vec<CallKey> = due.map(|(call, _)| *call).collect();
+        if due.is_empty() {
+            return;
+        }
         let mut all = Vec::with_capacity(due.len());
         for call in due {
             let mut streams = Vec::new();

@@ -192,3 +192,52 @@ fn a_start_that_fails_makes_no_call_younger() {
         journal.close();
     }
 }
+
+/// A disk of the test's own, with room for little.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut mount = std::process::Command::new("mount");
+        let mounted = mount.args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"]).arg(folder.path()).status();
+        assert!(mounted.unwrap().success(), "this test mounts a disk: run it as root");
+        Self(folder)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+/// The customer objects while the disk is full: the next process must not find them agreeing.
+#[test]
+fn a_full_disk_costs_the_journal_and_no_objection() {
+    let disk = SmallDisk::new();
+    let config = config(&disk.0);
+    let (journal, _) = Journal::open(&config).unwrap();
+    journal.settle(0, 0);
+    journal.pen().write(ONE, Part::Book, Some(b"agrees".to_vec()));
+    let until = |what: &str, is: &dyn Fn() -> bool| {
+        for _ in 0..6_000 {
+            if is() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("waited a minute in vain for {what}");
+    };
+    until("the agreement to be written", &|| journal.counters().written == 1);
+    let filler = disk.0.path().join("filler");
+    // It is written until there is no room.
+    let _ = std::fs::write(&filler, vec![0; 1 << 20]);
+    journal.pen().write(ONE, Part::Book, Some([&b"objects"[..], &[b' '; 100_000]].concat()));
+    until("the journal to be given up", &|| !config.path.exists());
+    assert!(journal.counters().failures > 0);
+    journal.close();
+    std::fs::remove_file(filler).unwrap();
+    let (_, life) = Journal::open(&config).unwrap();
+    assert_eq!((life.standing.clone(), life.calls.len()), (Standing::New, 0));
+}
