@@ -131,6 +131,12 @@ impl Calls {
         self.lock().touched.get_or_insert_default();
     }
 
+    /// Writes down what has changed, and lets all calls go: another process has them now.
+    pub fn let_go(&self) {
+        self.carry_out();
+        self.lock().let_go();
+    }
+
     /// Carries on a call that an earlier process has written down; `since` is when that was last known to be alive.
     /// The effects are carried out by [`Self::carry_out`].
     ///

@@ -16,6 +16,14 @@ const EVENTS: u64 = 400;
 pub(crate) type Touched = Option<BTreeSet<CallKey>>;
 
 impl Book {
+    /// Lets all calls go: another process carries on those that are written down, and closes the others. Nothing more is
+    /// told of them here.
+    pub(crate) fn let_go(&mut self) {
+        self.touched = None;
+        self.calls.clear();
+        self.answered.clear();
+    }
+
     /// Whether there is nothing to carry out, nor to write down.
     pub(crate) fn is_settled(&self) -> bool {
         self.effects.is_empty() && self.touched.as_ref().is_none_or(BTreeSet::is_empty)

@@ -69,6 +69,7 @@ mod trace;
 mod transfer;
 mod unheard;
 mod update;
+mod upgraded;
 mod weather;
 mod websocket;
 mod worded;

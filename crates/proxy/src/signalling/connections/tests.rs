@@ -66,7 +66,7 @@ fn bound() -> (Arc<Signalling>, SocketAddr) {
     let tracer =
         crate::trace::Tracer::start(hasher, &calls, calls.epoch_wall(), epoch, &Alarm::new()).unwrap();
     let core = Core::new(Arc::new(config), Proxy::new(settings, asides, 1), calls, 1);
-    (Signalling::bind(core, Alarm::new(), tracer, epoch).unwrap(), port)
+    (Signalling::bind(core, Alarm::new(), tracer, epoch, &Inherited::default()).unwrap(), port)
 }
 
 fn signalling() -> (Arc<Signalling>, SocketAddr) {

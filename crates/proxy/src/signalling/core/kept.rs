@@ -68,6 +68,18 @@ impl Core {
         Ok(())
     }
 
+    /// Calls that are up.
+    #[must_use]
+    pub fn calls_up(&self) -> usize {
+        self.anchor_ref().calls()
+    }
+
+    /// The calls that end with this process, whatever is written down.
+    #[must_use]
+    pub fn not_kept(&self) -> Vec<CallKey> {
+        self.anchor_ref().not_kept()
+    }
+
     /// Writes down the calls that the messages just handled have changed.
     pub(super) fn write_down(&mut self) {
         let Some(pen) = &self.journal else { return };
