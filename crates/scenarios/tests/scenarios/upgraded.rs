@@ -11,9 +11,10 @@ use std::time::Duration;
 use serde_json::Value;
 use sidetone_scenarios::call::Call;
 use sidetone_scenarios::net::{Net, host};
+use sidetone_scenarios::rtp::speak;
 use sidetone_scenarios::sidetone::{SESSIONS, Setup, Sidetone, binary, of_kind};
 use sidetone_scenarios::sipp::{Plan, Sipp};
-use sidetone_scenarios::until;
+use sidetone_scenarios::{repository, until};
 
 /// A setup whose calls are written down in Sidetone's own folder.
 fn journalled(net: &Net) -> Setup {
@@ -31,6 +32,12 @@ fn answered(scenario: &str, setup: impl FnOnce(&Net) -> Setup) -> Call {
     let mut call = Call::start_with(net, &setup, uac, uas);
     call.answered();
     call
+}
+
+/// Seven seconds of the demo's caller, who loses patience.
+fn speech(part: usize) -> Vec<i16> {
+    let mut reader = hound::WavReader::open(repository().join("demo/caller.wav")).unwrap();
+    reader.samples().map(Result::unwrap).skip((24 + part * 7) * 8_000).take(7 * 8_000).collect()
 }
 
 fn view(call: &Call) -> Value {
@@ -104,6 +111,23 @@ fn a_call_goes_on_in_the_next_process_without_one_packet_lost() {
     }
     let ended = of_kind(&events, "call.ended")[0];
     assert_eq!((&ended["data"]["cause"], &ended["data"]["by"]), (&"hangup".into(), &"customer".into()));
+}
+
+/// Of the caller's speech the new process knows all that the old one has heard.
+#[test]
+fn what_was_heard_before_an_upgrade_is_in_the_summary() {
+    let mut call = answered("basic", journalled);
+    speak(&mut call.caller_media, &mut call.callee_media, &speech(0));
+    let before = until("the speech to be heard", || {
+        view(&call)["conduct"]["customer"]["talk_ms"].as_u64().filter(|talk| *talk > 2_000)
+    });
+    call.sidetone.upgrade(&[]).unwrap();
+    speak(&mut call.caller_media, &mut call.callee_media, &speech(1));
+    call.caller.open_gate();
+    let events = call.finish(6);
+    let summary = &of_kind(&events, "call.ended")[0]["data"]["summary"];
+    let talk = summary["conduct"]["customer"]["talk_ms"].as_u64();
+    assert!(talk > Some(before + 1_500), "{before} before: {summary}");
 }
 
 /// New calls come all the time, while one process after another takes over: each is carried, in the old process or in the

@@ -20,6 +20,9 @@ use crate::rehearsal;
 const LOOKS_EVERY: Duration = Duration::from_millis(20);
 /// How long what relay threads have told may wait for the call book.
 const TOLD_WITHIN: Duration = Duration::from_millis(300);
+/// How long those who listen may take to tell what they have inferred. Calls have sound meanwhile; without an answer
+/// what they told last counts.
+const INFERRED_WITHIN: Duration = Duration::from_millis(500);
 /// How long receipts, spool and store may take to let their files go. Calls have no sound meanwhile.
 const FILES_WITHIN: Duration = Duration::from_secs(3);
 /// How long a client may take to read the last step.
@@ -201,6 +204,7 @@ impl Server {
         if let Some(pages) = &self.http {
             sockets.push(pages.halt()?);
         }
+        self.write_down_what_is_inferred().await;
         self.signalling.halt();
         let halted = self.signalling.core().anchor().media().halt();
         let waits = Instant::now();
@@ -225,6 +229,16 @@ impl Server {
         }
         journal.close();
         Ok(sockets)
+    }
+
+    /// Has those who listen tell what they have inferred until now.
+    async fn write_down_what_is_inferred(&self) {
+        let before = self.calls.inferred_kept();
+        let asked = self.calls.ask_what_is_inferred() as u64;
+        let since = Instant::now();
+        while self.calls.inferred_kept() < before + asked && since.elapsed() < INFERRED_WITHIN {
+            sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Sinks deliver what they have, while the other process takes calls.

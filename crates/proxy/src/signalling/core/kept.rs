@@ -50,7 +50,8 @@ impl Core {
             self.anchor().terminate(now, key, Cause::Failed);
             return Err(NotCarriedOn::Peer);
         }
-        if let Err(error) = self.calls.take_up(since, book) {
+        let inferred = parts.get(&Part::Insight).map(Vec::as_slice);
+        if let Err(error) = self.calls.take_up(since, book, inferred) {
             self.anchor().terminate(now, key, Cause::Failed);
             return Err(error.into());
         }
