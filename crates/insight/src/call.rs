@@ -110,7 +110,7 @@ impl Call {
         (self.next_conduct, self.next_look) = (kept.next_conduct, kept.next_look);
         (self.interruptions, self.told_to) = (kept.interruptions, kept.told_to);
         if let (Some(coach), Some(kept)) = (&mut self.coach, kept.coach) {
-            coach.go_on(kept);
+            coach.go_on(&kept);
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::cues::{Answer, Coach, CueSet, CueTold};
-use crate::{Alert, Call, Insight, Phase, Thresholds};
+use crate::{Alert, Call, CallKept, Insight, Phase, Thresholds};
 use sidetone_call::{Abstention, Class, Estimate, Leg, Mention, Modality, Told, Topic, Utterance};
 
 /// The cues that come along; read once, not at each input.
@@ -76,10 +76,9 @@ pub fn call_in_several_processes(bytes: &[u8]) {
         if number % every == 0 {
             let kept = serde_json::to_vec(&apart.kept()).unwrap_or_default();
             apart = new_call();
-            match serde_json::from_slice(&kept) {
-                Ok(Some(kept)) => apart.go_on(kept),
-                other => panic!("{other:?}: {}", String::from_utf8_lossy(&kept)),
-            }
+            let kept: Option<CallKept> = serde_json::from_slice(&kept).ok().flatten();
+            assert!(kept.is_some(), "can't be read again");
+            kept.into_iter().for_each(|kept| apart.go_on(kept));
         }
     }
     assert_eq!(whole.summary(Duration::ZERO), apart.summary(Duration::ZERO));

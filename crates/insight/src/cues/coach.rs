@@ -135,7 +135,7 @@ impl Coach {
 
     /// Goes on as another process has coached the call. The cues may have changed in between: what was of one that is
     /// gone is forgotten.
-    pub(crate) fn go_on(&mut self, kept: CoachKept) {
+    pub(crate) fn go_on(&mut self, kept: &CoachKept) {
         let now_at = |place: usize| {
             let id = kept.cues.get(place)?;
             self.set.cues.iter().position(|cue| cue.id == *id)

@@ -58,6 +58,7 @@ mod secured;
 mod session_timer;
 mod shaken;
 mod silence;
+mod soak;
 mod spooled;
 mod staff;
 mod stored;
