@@ -149,8 +149,8 @@ impl Calls {
         self.lock().let_go();
     }
 
-    /// Carries on a call that an earlier process has written down, with what it has inferred; `since` is when that was last
-    /// known to be alive. The effects are carried out by [`Self::carry_out`].
+    /// Carries on a call that an earlier process has written down, with what it has inferred; `since` is when that was
+    /// last known to be alive. The effects are carried out by [`Self::carry_out`].
     ///
     /// # Errors
     /// When it can't be read.

@@ -41,8 +41,8 @@ impl Book {
         heard.map(|(key, entry)| effects.hear(entry.worker(), Work::Keep(*key, None))).count()
     }
 
-    /// Lets all calls go: another process carries on those that are written down, and closes the others. Nothing more is
-    /// told of them here.
+    /// Lets all calls go: another process carries on those that are written down, and closes the others. Nothing more
+    /// is told of them here.
     pub(crate) fn let_go(&mut self) {
         self.touched = None;
         self.calls.clear();

@@ -121,8 +121,8 @@ impl CallAnalysis {
         }
     }
 
-    /// Tells from now on what another process needs to go on with the call ([`Self::take_kept`]), and at once. Goes on as
-    /// another one has left it, if one has.
+    /// Tells from now on what another process needs to go on with the call ([`Self::take_kept`]), and at once. Goes on
+    /// as another one has left it, if one has.
     pub fn keep(&mut self, before: Option<&[u8]>) {
         self.keep_at = Some(Duration::ZERO);
         let Some(before) = before else { return };
@@ -137,8 +137,8 @@ impl CallAnalysis {
         }
     }
 
-    /// What another process needs to go on with the call, if it is time to tell: now and then, and at once when somebody
-    /// was told something that has an end. Nothing while nobody is listened to.
+    /// What another process needs to go on with the call, if it is time to tell: now and then, and at once when
+    /// somebody was told something that has an end. Nothing while nobody is listened to.
     pub fn take_kept(&mut self) -> Option<Vec<u8>> {
         self.keep_at.take_if(|at| *at <= self.now)?;
         self.keep_at = Some(self.now + KEPT_EVERY);

@@ -197,8 +197,8 @@ impl Signalling {
         core.anchor().calls()
     }
 
-    /// Reads and sends nothing more: what comes waits for the process that takes the sockets over. The calls as they are
-    /// now have been written down.
+    /// Reads and sends nothing more: what comes waits for the process that takes the sockets over. The calls as they
+    /// are now have been written down.
     pub fn halt(self: &Arc<Self>) {
         self.with(|_, _| self.halted.store(true, Relaxed));
         let takers = std::mem::take(&mut *self.takers.lock().unwrap_or_else(PoisonError::into_inner));

@@ -344,8 +344,8 @@ impl Engine {
         self.tell(call, Command::Together(orders));
     }
 
-    /// Ends the relay threads and keeps the sockets open for another process: what comes from here on waits in them. Gives
-    /// the sockets, and what is to be known of the streams in order to carry them on.
+    /// Ends the relay threads and keeps the sockets open for another process: what comes from here on waits in them.
+    /// Gives the sockets, and what is to be known of the streams in order to carry them on.
     pub fn halt(&mut self) -> Halted {
         let (told, left) = mpsc::channel();
         for thread in &self.threads {

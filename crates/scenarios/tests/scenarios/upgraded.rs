@@ -54,8 +54,8 @@ impl Drop for Raised<'_> {
     }
 }
 
-/// Both parties go on sending, a packet each 20 ms, while something else is done; every packet must arrive, unchanged and
-/// in order.
+/// Both parties go on sending, a packet each 20 ms, while something else is done; every packet must arrive, unchanged
+/// and in order.
 fn talking<R>(call: &mut Call, meanwhile: impl FnOnce(&mut Sidetone) -> R) -> R {
     let over = AtomicBool::new(false);
     let (caller, callee, sidetone) = (&mut call.caller_media, &mut call.callee_media, &mut call.sidetone);
@@ -130,8 +130,8 @@ fn what_was_heard_before_an_upgrade_is_in_the_summary() {
     assert!(talk > Some(before + 1_500), "{before} before: {summary}");
 }
 
-/// New calls come all the time, while one process after another takes over: each is carried, in the old process or in the
-/// new one, and none fails. `SIDETONE_CALLS` says how many, to see how long a hand-over takes.
+/// New calls come all the time, while one process after another takes over: each is carried, in the old process or in
+/// the new one, and none fails. `SIDETONE_CALLS` says how many, to see how long a hand-over takes.
 #[test]
 fn calls_that_begin_meanwhile_are_carried_all_the_same() {
     let calls: u32 = std::env::var("SIDETONE_CALLS").map_or(60, |calls| calls.parse().unwrap());
@@ -267,8 +267,8 @@ fn a_call_that_rings_is_waited_for() {
     call.finish(6);
 }
 
-/// And where that takes too long, it ends as at an orderly end: its caller may try elsewhere, and nobody's phone goes on
-/// ringing.
+/// And where that takes too long, it ends as at an orderly end: its caller may try elsewhere, and nobody's phone goes
+/// on ringing.
 #[test]
 fn a_call_that_rings_for_too_long_is_ended() {
     let net = Net::lease();

@@ -153,8 +153,8 @@ impl Server {
         Ok(HandedOver::Yes)
     }
 
-    /// Waits for a moment in which every call can be carried on. If none comes in time, those that can't be are ended as
-    /// by an orderly end; says how many.
+    /// Waits for a moment in which every call can be carried on. If none comes in time, those that can't be are ended
+    /// as by an orderly end; says how many.
     async fn wait_for_quiet(&self, wish: &Upgrade) -> Result<usize, NotHandedOver> {
         let deadline = Instant::now() + wish.patience;
         loop {
@@ -195,8 +195,8 @@ impl Server {
         }
     }
 
-    /// Stops reading, writes down all calls as they are now, and lets go of all files. Gives the sockets, which stay open:
-    /// what comes waits in them.
+    /// Stops reading, writes down all calls as they are now, and lets go of all files. Gives the sockets, which stay
+    /// open: what comes waits in them.
     async fn let_go(&self, journal: &Journal) -> std::io::Result<Vec<OwnedFd>> {
         // Whatever can fail comes first: after it there is no way back but to begin anew.
         let mut sockets = self.signalling.doubled()?;
