@@ -66,7 +66,7 @@ bench-store: setup ## a year of made-up calls in an SQLite store, and how long i
 
 model-tables: setup ## docs/MODEL.md's tables anew: LABELS=labels.csv SPEECH=DIR SOUNDS=hold-music/,calls/ PROMPTS=one-voice/,another/
 	@# The binary of tests and demo: what computes is optimised there as in a release.
-	$(CARGO) build --workspace
+	$(CARGO) build --workspace --all-targets
 	@python3 tools/model-tables.py --binary $(TARGET)/debug/sidetone --labels $(LABELS) --speech $(SPEECH) \
 		$(if $(SOUNDS),--sounds $(SOUNDS)) $(if $(PROMPTS),--prompts $(PROMPTS)) $(MODEL_TABLES_ARGS)
 

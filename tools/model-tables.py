@@ -33,8 +33,10 @@ LINES = [
 ]
 # The bar asks of these that they stay near the first.
 HELD = ("gain +12 dB, with clipping", "gain -12 dB", "3 % loss", "G.722", "Opus")
-# Where a bar asks that each of a corpus's clips be of these many classes.
+# The set of anger, happiness, sadness and neutral.
 FOUR = "4"
+# Most speakers of a corpus that are asked about over every line.
+MOST_SPEAKERS = 18
 
 
 def digest(paths):
@@ -54,7 +56,7 @@ class Asker:
         self.judged = digest([ROOT / name for name in SOURCES] + [Path(options.labels)])
         options.out.mkdir(parents=True, exist_ok=True)
 
-    def ask(self, kind, name, verb, *arguments):
+    def ask(self, kind, name, verb, *arguments, labels=None):
         options = self.options
         weights = getattr(options, kind)
         about = {"weights": digest([Path(weights)]), "judged": self.judged, "asked": [verb, *map(str, arguments)]}
@@ -66,7 +68,7 @@ class Asker:
         if options.check:
             sys.exit(f"model-tables: {path} is not there or of other weights, labels or sources: make the tables first")
         command = [options.binary, "--json", "model", verb, "--model", weights, *arguments]
-        command += ["--manifest", options.labels, "--root", options.speech]
+        command += ["--manifest", labels or options.labels, "--root", options.speech]
         print(f"model-tables: {kind} {name}", file=sys.stderr, flush=True)
         done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, text=True)
         if done.returncode != 0:
@@ -75,8 +77,31 @@ class Asker:
         path.write_text(json.dumps({"about": about, "said": said}))
         return said
 
-    def heard(self, kind, line=0):
-        return self.ask(kind, f"line{line}", "eval", *LINES[line][1])
+    def heard(self, kind):
+        """What is made of every speaker whom the weights haven't heard."""
+        return self.ask(kind, "line0", "eval")
+
+    def over(self, kind, line):
+        """The same over a line, of those who speak sentences, at most eighteen of a corpus."""
+        unheard = {}
+        with open(self.options.labels, newline="") as file:
+            reader = csv.DictReader(file)
+            columns, rows = reader.fieldnames, list(reader)
+        heard = set(self.info(kind)["heard"])
+        for row in rows:
+            if row["corpus"] in self.options.calm and row["speaker"] not in heard:
+                unheard.setdefault(row["corpus"], {})[row["speaker"]] = None
+        asked = {name for names in unheard.values() for name in list(names)[:: -(-len(names) // MOST_SPEAKERS)]}
+        manifest = self.options.out / f"{kind}-lines.csv"
+        with open(manifest, "w", newline="") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(row for row in rows if row["speaker"] in asked)
+        return self.ask(kind, f"over{line}", "eval", *LINES[line][1], labels=manifest)
+
+    def info(self, kind):
+        command = [self.options.binary, "--json", "model", "info", "--model", getattr(self.options, kind)]
+        return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)["meta"]
 
     def calls(self, kind, corpus, agreed=False):
         """Calls of a corpus's callers; `agreed`: of clips that half of their listeners heard as meant."""
@@ -127,11 +152,7 @@ def table(head, rows):
 
 
 def trained_on(asker, kind):
-    said = subprocess.run(
-        [asker.options.binary, "--json", "model", "info", "--model", getattr(asker.options, kind)],
-        stdout=subprocess.PIPE, text=True, check=True,
-    )
-    return json.loads(said.stdout)["meta"]["corpora"]
+    return asker.info(kind)["corpora"]
 
 
 def named(corpus, known):
@@ -190,7 +211,7 @@ def lines(asker, kinds):
     for kind in kinds:
         rows = []
         for number, (name, _) in enumerate(LINES):
-            corpora = asker.heard(kind, number)["corpora"]
+            corpora = asker.over(kind, number)["corpora"]
             areas = [(set_of(corpus, "native")["uar"], corpus["alarm_against_calm"]) for corpus in corpora]
             rows.append([name] + [f"{short(own['value'])}; {short(area['value']) if area else '-'}" for own, area in areas])
         head = [f"{corpus['corpus']} {len(set_of(corpus, 'native')['classes'])} ({corpus['clips']})" for corpus in corpora]
@@ -200,12 +221,12 @@ def lines(asker, kinds):
 
 def drift(asker, kind):
     """The largest loss of recall and of area on a line that the bar names, with where it is."""
-    first = {corpus["corpus"]: corpus for corpus in asker.heard(kind)["corpora"]}
+    first = {corpus["corpus"]: corpus for corpus in asker.over(kind, 0)["corpora"]}
     recall, area = (0.0, ""), (0.0, "")
     for number, (name, _) in enumerate(LINES):
         if name not in HELD:
             continue
-        for corpus in asker.heard(kind, number)["corpora"]:
+        for corpus in asker.over(kind, number)["corpora"]:
             before, place = first[corpus["corpus"]], f"{corpus['corpus']}, {name.removesuffix(', with clipping')}"
             own = set_of(before, "native")["uar"]["value"] - set_of(corpus, "native")["uar"]["value"]
             recall = max(recall, (own, place))
@@ -337,9 +358,11 @@ def bars(asker, kinds):
             (f"{figure(worst['alarm_against_calm'])} ({worst['corpus']})", worst["alarm_against_calm"]["value"] >= goals[5])
             if worst else ("-", None),
             (f"{short(max(map(excess, unseen)))} ({names})", max(map(excess, unseen)) <= goals[6]) if unseen else ("-", None),
-            (each(told), least(told) >= goals[7]),
-            (f"{10 * alerts / hours:.1f} ({alerts} in {hours:.1f} h)", 10 * alerts / hours <= goals[8]),
-            (each(ended), least(ended) >= goals[9]),
+            (
+                f"{each(told)}; false alerts {10 * alerts / hours:.1f} ({alerts} in {hours:.1f} h)",
+                least(told) >= goals[7] and 10 * alerts / hours <= 1,
+            ),
+            (each(ended), least(ended) >= goals[8]),
             (f"{100 * points:.1f} points at most ({where}), AUC {short(area)} ({at})", points <= 0.03 and area <= 0.02),
         ]
         columns.append((goals, cells))
@@ -364,32 +387,30 @@ MEASURES = [
     "corpora never heard, 4 classes, mean recall",
     "corpora never heard, anger and fear against calm, worst AUC",
     "corpora never heard, calibration error above chance",
-    "calls: upsets told within 10 s of upset speech",
-    "calls: false alerts in ten hours",
-    "calls: end told within 15 s of calm speech",
+    "calls: upsets told within 10 s of upset speech, at one false alert in ten hours",
+    "calls: of those told, end told within 15 s of calm speech",
     "gain, 3 % loss, G.722, Opus: largest loss",
 ]
 GOALS = {
-    "open": [0.60, 0.40, 0.70, 0.78, 0.55, 0.85, 0.10, 0.80, 1, 0.80, None],
-    "research": [0.60, 0.72, 0.85, 0.80, 0.55, 0.85, 0.10, 0.80, 1, 0.80, None],
+    "open": [0.60, 0.40, 0.70, 0.78, 0.55, 0.85, 0.10, 0.80, 0.80, None],
+    "research": [0.60, 0.72, 0.85, 0.80, 0.55, 0.85, 0.10, 0.80, 0.80, None],
 }
 RECALL, SHARE = (lambda goal: f"{short(goal, 2)}"), (lambda goal: f"{100 * goal:.0f} %")
-BARS = [RECALL] * 7 + [SHARE, lambda goal: f"{goal}", SHARE, lambda _: "3 points, AUC .02"]
+BARS = [RECALL] * 7 + [SHARE, SHARE, lambda _: "3 points, AUC .02"]
 
 
 def cost(asker, kinds):
-    """What listening costs, and what the peers do."""
-    out = []
+    """What listening costs; `make bench` tells what others do."""
+    costs = {}
     for kind in kinds:
-        command = [ROOT / "tools" / "bench" / "emotion.py", "--cost", asker.options.cost]
-        command += ["--model", getattr(asker.options, kind)]
-        command += ["--without-peers"] if kind != "open" else []
-        path = asker.options.out / f"{kind}-cost.md"
+        path = asker.options.out / f"{kind}-cost.json"
         if not path.exists():
-            done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, text=True, check=True)
-            path.write_text(done.stdout)
-        out.append(f"{kind.capitalize()} weights: {path.read_text().strip()}")
-    return "\n\n".join(out)
+            command = [ROOT / "tools" / "bench" / "emotion.py", "--cost", asker.options.cost, "--without-peers"]
+            command += ["--model", getattr(asker.options, kind), "--json", path]
+            subprocess.run(list(map(str, command)), stdout=subprocess.DEVNULL, check=True)
+        costs[kind] = json.loads(path.read_text())["rows"]
+    rows = [[name, *(f"{of[name]:.2f}" for of in costs.values())] for name in costs[kinds[0]]]
+    return table(["CPU ms a second of speech", *kinds], rows)
 
 
 TABLES = {
@@ -410,15 +431,15 @@ def place(text, name, made):
 
 
 def calm(labels):
-    """The corpora that have calm clips to make calls of."""
+    """The corpora that have calm clips in a language, to make calls of."""
     with open(labels, newline="") as file:
-        return {row["corpus"] for row in csv.DictReader(file) if row["emotion"] in ("neutral", "calm")}
+        return {row["corpus"] for row in csv.DictReader(file) if row["emotion"] in ("neutral", "calm") and row.get("lang")}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--binary", default="target/debug/sidetone")
-    parser.add_argument("--cost", default="target/release/examples/listening_cost")
+    parser.add_argument("--cost", default="target/debug/examples/listening_cost")
     parser.add_argument("--labels", required=True)
     parser.add_argument("--speech", required=True)
     parser.add_argument("--sounds", default="", help="folders in which nobody is upset: each file is a call")
@@ -427,15 +448,20 @@ def main():
     parser.add_argument("--open", default="models/open/model.safetensors")
     parser.add_argument("--research", default="models/research/model.safetensors")
     parser.add_argument("--tables", default=",".join(name for name in TABLES if name != "cost"), help="which, by name")
+    parser.add_argument("--kinds", default="open,research", help="of which weights; the document is not written without all")
     parser.add_argument("--keep", action="store_true", help="take kept answers whatever they are of")
     parser.add_argument("--check", action="store_true", help="ask nothing, write nothing: is the document as the answers are?")
     options = parser.parse_args()
     options.calm = calm(options.labels)
     asker = Asker(options)
-    kinds = [kind for kind in ("open", "research") if Path(getattr(options, kind)).exists()]
+    kinds = [kind for kind in options.kinds.split(",") if Path(getattr(options, kind)).exists()]
+    made = {name: TABLES[name](asker, kinds) for name in options.tables.split(",")}
+    if options.kinds != "open,research":
+        return print("\n\n".join(f"{name}\n\n{text}" for name, text in made.items()))
+    # Read only now: asking takes so long that somebody may have written in it.
     old = text = DOCUMENT.read_text()
-    for name in options.tables.split(","):
-        text = place(text, name, TABLES[name](asker, kinds))
+    for name, rows in made.items():
+        text = place(text, name, rows)
     if options.check:
         sys.exit(text != old and "model-tables: docs/MODEL.md says something else than the answers do")
     DOCUMENT.write_text(text)

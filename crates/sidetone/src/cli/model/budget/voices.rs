@@ -20,8 +20,8 @@ pub(super) struct Speaker {
 pub(super) struct Speakers(pub(super) Vec<Speaker>);
 
 impl Speakers {
-    /// Reads their neutral and calm clips, the angry and afraid ones, and the happy ones. Where listeners were asked, at least the
-    /// share `agreed` of them must have heard the clip as such.
+    /// Reads their neutral and calm clips, the angry and afraid ones, and the happy ones. Where listeners were asked,
+    /// at least the share `agreed` of them must have heard the clip as such.
     pub(super) fn read(manifest: &Manifest, root: &Path, agreed: f32) -> anyhow::Result<Self> {
         let mut speakers: BTreeMap<&str, Speaker> = BTreeMap::new();
         for entry in &manifest.entries {
