@@ -64,10 +64,11 @@ bench: setup ## Sidetone beside rtpengine and Kamailio, and what listening costs
 bench-store: setup ## a year of made-up calls in an SQLite store, and how long its lists take
 	$(CARGO) run --release -p sidetone-store --example year
 
-model-tables: setup ## docs/MODEL.md's tables anew: LABELS=labels.csv SPEECH=DIR SOUNDS=hold-music/,prompts/
-	$(CARGO) build --release -p sidetone
-	@python3 tools/model-tables.py --binary $(RELEASE) --labels $(LABELS) --speech $(SPEECH) \
-		$(if $(SOUNDS),--sounds $(SOUNDS)) $(MODEL_TABLES_ARGS)
+model-tables: setup ## docs/MODEL.md's tables anew: LABELS=labels.csv SPEECH=DIR SOUNDS=hold-music/,calls/ PROMPTS=one-voice/,another/
+	@# The binary of tests and demo: what computes is optimised there as in a release.
+	$(CARGO) build --workspace --all-targets
+	@python3 tools/model-tables.py --binary $(TARGET)/debug/sidetone --labels $(LABELS) --speech $(SPEECH) \
+		$(if $(SOUNDS),--sounds $(SOUNDS)) $(if $(PROMPTS),--prompts $(PROMPTS)) $(MODEL_TABLES_ARGS)
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (default 20) each
 	@tools/fuzz.sh $(FUZZ_SECONDS)

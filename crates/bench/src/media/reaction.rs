@@ -127,7 +127,8 @@ fn read(at: SocketAddr, over: &AtomicBool) -> anyhow::Result<Vec<f64>> {
     Ok(delays)
 }
 
-/// Milliseconds since 1970 of `2026-03-01T09:31:11.125Z`. Days by Howard Hinnant's count, in which years begin in March.
+/// Milliseconds since 1970 of `2026-03-01T09:31:11.125Z`. Days by Howard Hinnant's count, in which years begin in
+/// March.
 fn milliseconds(time: &str) -> Option<i64> {
     let number = |range: std::ops::Range<usize>| time.get(range)?.parse::<i64>().ok();
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
