@@ -25,8 +25,9 @@ use ring::{Ring, Urgency};
 use sidetone_tap::TapReceiver;
 use sidetone_watch::{Alarm, Heartbeat};
 
-/// Pause between two polls of the rings: fresh enough for events that come once a second.
-const PACE: Duration = Duration::from_millis(10);
+/// Pause between two polls of the rings: a packet's length, so that a round has one of each party. Fresh enough for
+/// events that come once a second; orders wake the worker at once.
+const PACE: Duration = Duration::from_millis(20);
 /// Pause while no call is heard.
 const IDLE: Duration = Duration::from_millis(200);
 /// Packets taken from all rings before calls are advanced and the network runs.

@@ -496,7 +496,7 @@ async fn tail(
         if call.is_some_and(|id| event.event.call.id.to_string() != id) {
             continue;
         }
-        writer.write_all(event.json.as_bytes()).await?;
+        writer.write_all(event.json().as_bytes()).await?;
         writer.write_all(b"\n").await?;
         if call.is_some() && event.event.kind() == Kind::CallEnded {
             return Ok(());

@@ -3,7 +3,7 @@
 use std::hash::BuildHasher;
 use std::net::{SocketAddr, UdpSocket as StdSocket};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::mpsc::{self, TryRecvError};
 use std::time::Duration;
@@ -111,8 +111,11 @@ impl Orders {
         self.waiting.fetch_add(1, Relaxed);
         // A thread that has ended takes no orders; its calls have no media either way.
         if self.commands.send(command).is_ok() {
-            self.given.store(true, Release);
-            let _ = self.waker.wake();
+            // Whoever raised it before wakes the thread, or has: one waking, a system call, for all orders of a
+            // message.
+            if !self.given.swap(true, AcqRel) {
+                let _ = self.waker.wake();
+            }
         }
     }
 }
@@ -372,12 +375,9 @@ impl RelayThread {
                 }
             }
             for placed in &stream.sockets {
-                let local = self.ports.get(placed.number).and_then(|port| port.socket.local_addr().ok());
-                if let Some(local) = local {
-                    let senders = stream.relay.senders(placed.side, placed.component);
-                    // If this fails, no control side is left to reuse the port.
-                    let _ = self.left.send(Left { local, senders });
-                }
+                let senders = stream.relay.senders(placed.side, placed.component);
+                // If this fails, no control side is left to reuse the port.
+                let _ = self.left.send(Left { local: placed.local, senders });
                 self.unregister(placed.number);
             }
             let report = stream.relay.report(stream.index);
