@@ -11,6 +11,7 @@ const BODIES: &[fn(&[u8])] = &[
     fuzz::sdp,
     fuzz::anchor,
     fuzz::proxy,
+    fuzz::conversation,
     fuzz::notification,
 ];
 

@@ -1,12 +1,15 @@
 //! Properties that hold for any bytes. Proptests here and cargo-fuzz call them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a failure is a finding
 
+mod conversation;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
 use sidetone_call::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, Nature, Side, StreamPlan};
 
+pub use self::conversation::conversation;
 use crate::anchor::{Anchor, Settings};
 use crate::cseq::CSeq;
 use crate::framing::{Frame, Framer};
@@ -327,6 +330,12 @@ impl MediaPlane for Ports {
             (IpFamily::V6, _) => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]),
         };
         Ok(LocalMedia { rtp: SocketAddr::new(ip, 30_000), rtcp: SocketAddr::new(ip, 30_001) })
+    }
+
+    fn reclaim(&mut self, call: CallKey, _: usize, _: Side, _: LocalMedia) -> Result<(), Exhausted> {
+        self.held += 1;
+        *self.by_call.entry(call).or_default() += 1;
+        Ok(())
     }
 
     fn apply(&mut self, call: CallKey, _: usize, _: &StreamPlan) {

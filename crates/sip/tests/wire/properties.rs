@@ -201,6 +201,9 @@ proptest! {
     #[test]
     fn sdp_of_pieces(data in near_sdp()) { fuzz::sdp(&data); }
     #[test]
+    fn conversations_of_any_kind(data in vec(any::<u8>(), 0..800)) { fuzz::conversation(&data); }
+
+    #[test]
     fn anchor_of_any_steps(data in vec(any::<u8>(), 0..240)) { fuzz::anchor(&data); }
 
     #[test]
