@@ -166,6 +166,7 @@ impl Worker {
                     Err(_) => self.broke(call),
                 }
             }
+            Work::Keep(call, before) => self.contain(call, |analysis| analysis.keep(before.as_deref())),
             Work::Plan { call, stream, plan } => self.contain(call, |analysis| analysis.plan(stream, &plan)),
             Work::Listen(permit, since) => {
                 let call = CallKey(permit.call());
@@ -355,5 +356,8 @@ fn tell(key: CallKey, call: &mut CallAnalysis, counters: &WorkerCounters, report
     }
     if let Some(so_far) = call.take_so_far() {
         report(Outcome::Saying(key, so_far));
+    }
+    if let Some(kept) = call.take_kept() {
+        report(Outcome::Kept(key, kept));
     }
 }

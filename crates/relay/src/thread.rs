@@ -39,7 +39,7 @@ use unsaid::Unsaid;
 use super::frame::Frame;
 use super::handshakes::Handshakes;
 use super::heed::Heeded;
-use super::kept::Bearings;
+use super::kept::{Bearings, Halted};
 use super::relay::{Component, Outcome, Relay};
 use super::report::{Left, Notice, RelayTotals, StreamReport};
 use super::timer::Timer;
@@ -79,6 +79,8 @@ pub(super) struct RelayThread {
     waiting: Arc<AtomicUsize>,
     /// The thread is to end.
     ended: bool,
+    /// Whoever is left sockets and streams, once the thread is to halt.
+    heir: Option<mpsc::Sender<Halted>>,
     notices: Sender<Notice>,
     /// Channel for the ports of ended calls. The control side empties it before it takes a port, so that it never holds
     /// more entries than there are ports.
@@ -207,6 +209,7 @@ impl RelayThread {
             given,
             waiting,
             ended: false,
+            heir: None,
             notices,
             left,
             unsaid: Unsaid::new(Arc::clone(&totals)),
@@ -335,6 +338,9 @@ impl RelayThread {
         self.announce();
         self.publish();
         self.unsaid.say(&self.notices);
+        if let Some(heir) = self.heir.take() {
+            self.halt(&heir);
+        }
         Ok(!self.ended)
     }
 
