@@ -1,6 +1,6 @@
-//! Two parties with a mind of their own and the core between them: what they do, and in which order the network delivers
-//! it, is chosen by bytes. Whatever they do, nobody is left waiting, media go through us, and nothing is left at the end;
-//! and a call that another process carries on in its midst goes on as it was.
+//! Two parties with a mind of their own and the core between them: what they do, and in which order the network
+//! delivers it, is chosen by bytes. Whatever they do, nobody is left waiting, media go through us, and nothing is left
+//! at the end; and a call that another process carries on in its midst goes on as it was.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -80,8 +80,8 @@ struct World {
     to: [VecDeque<Bytes>; 2],
     from: [VecDeque<Bytes>; 2],
     branches: u32,
-    /// The caller was refused. A callee that answers later takes a call to be up that is none: what they say of media is
-    /// no call of ours.
+    /// The caller was refused. A callee that answers later takes a call to be up that is none: what they say of media
+    /// is no call of ours.
     torn: bool,
 }
 
