@@ -131,6 +131,12 @@ impl Calls {
         self.lock().touched.get_or_insert_default();
     }
 
+    /// Whether an announcement is played into any call: in another process it could not go on.
+    #[must_use]
+    pub fn anybody_is_told(&self) -> bool {
+        self.lock().calls.values().any(|entry| entry.consent.playing.is_some())
+    }
+
     /// Has written down what was inferred of calls until now; gives the number of calls that this is asked of, each of
     /// which [`Self::inferred_kept`] counts once more.
     pub fn ask_what_is_inferred(&self) -> usize {

@@ -285,14 +285,18 @@ pub struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// Takes no more connections, and gives the socket: who comes from here on waits for another process.
+    /// The socket, to be handed over.
     ///
     /// # Errors
     /// When the process may open no more.
-    pub fn halt(&self) -> io::Result<OwnedFd> {
+    pub fn doubled(&self) -> io::Result<OwnedFd> {
+        doubled(&self.socket)
+    }
+
+    /// Takes no more connections: who comes from here on waits for another process.
+    pub fn halt(&self) {
         self.accepting.abort();
         self.handed_over.store(true, Relaxed);
-        doubled(&self.socket)
     }
 }
 

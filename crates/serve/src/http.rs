@@ -117,13 +117,17 @@ pub struct PageServer {
 }
 
 impl PageServer {
-    /// Takes no more connections, and gives the socket: who comes from here on waits for another process.
+    /// Its socket, to be handed over.
     ///
     /// # Errors
     /// When the process may open no more.
-    pub fn halt(&self) -> io::Result<OwnedFd> {
-        self.accepting.abort();
+    pub fn doubled(&self) -> io::Result<OwnedFd> {
         doubled(&self.socket)
+    }
+
+    /// Takes no more connections: who comes from here on waits for another process.
+    pub fn halt(&self) {
+        self.accepting.abort();
     }
 }
 

@@ -9,6 +9,7 @@ use sidetone_call::Cause;
 use sidetone_handover::{Inherited, Predecessor, Program, Successor, Trouble, tell_service_manager};
 use sidetone_journal::{FORMAT, Journal};
 use sidetone_serve::control::{Failure, Step, Upgrade, Upgraded};
+use sidetone_serve::http::PageServer;
 use sidetone_spool::Spool;
 use tokio::time::{sleep, timeout};
 
@@ -162,10 +163,14 @@ impl Server {
             if wish.steps.is_closed() {
                 return Err(NotHandedOver::yet("called off by whoever wanted it"));
             }
-            if not_kept.is_empty() {
+            if not_kept.is_empty() && !self.calls.anybody_is_told() {
                 return Ok(0);
             }
             if Instant::now() >= deadline {
+                if not_kept.is_empty() {
+                    // An announcement is cut off, as by any other end of the process.
+                    return Ok(0);
+                }
                 self.signalling.drain(true);
                 let ended = not_kept.len();
                 self.signalling.with(|core, now| {
@@ -200,9 +205,11 @@ impl Server {
     async fn let_go(&self, journal: &Journal) -> std::io::Result<Vec<OwnedFd>> {
         // Whatever can fail comes first: after it there is no way back but to begin anew.
         let mut sockets = self.signalling.doubled()?;
-        sockets.push(self.control.halt()?);
+        sockets.push(self.control.doubled()?);
+        sockets.extend(self.http.as_ref().map(PageServer::doubled).transpose()?);
+        self.control.halt();
         if let Some(pages) = &self.http {
-            sockets.push(pages.halt()?);
+            pages.halt();
         }
         self.write_down_what_is_inferred().await;
         self.signalling.halt();

@@ -79,6 +79,24 @@ fn an_announcement_that_the_kill_cuts_off_is_not_played_again_and_nobody_is_list
     assert_eq!(states(&events), [("announcing", "policy"), ("failed", "policy")]);
 }
 
+/// An announcement could not go on in another process, so an upgrade waits for its end.
+#[test]
+fn an_upgrade_waits_for_an_announcement() {
+    let (_journal, more) = journal();
+    let (mut call, _folder, payloads) = Case { more: &more, seconds: 4.0, ..Case::default() }.answered();
+    until_announcing(&call);
+    let told_now = talk(&mut call, 20);
+    assert!(told(&told_now.at_a, &payloads) > 0);
+    call.sidetone.upgrade(&[]).unwrap();
+    assert_eq!(view(&call)["consent"], "given");
+    speak(&mut call.caller_media, &mut call.callee_media, &speech());
+    until("an update", || (!of_kind(&call.sidetone.events(), "affect.update").is_empty()).then_some(()));
+    call.caller.open_gate();
+    let events = call.finish(6);
+    assert_eq!(phases(&events), [("notice", "started"), ("notice", "finished")]);
+    assert_eq!(states(&events), [("announcing", "policy"), ("given", "policy")]);
+}
+
 #[test]
 fn a_question_that_was_asked_may_still_be_answered() {
     let (_journal, more) = journal();
