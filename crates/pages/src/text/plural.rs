@@ -1,9 +1,9 @@
 //! Which form of a text goes with a count, by a rule as CLDR writes it.
 //!
 //! A rule is the plural key of a language: categories with a condition each, as Unicode's CLDR lists them
-//! (<https://cldr.unicode.org/index/cldr-spec/plural-rules>; syntax: UTS 35, part 3, "Language Plural Rules"), parted by
-//! semicolons. `other`, which needs no condition, is always there and comes last. Counts are whole numbers, so `n` and
-//! `i` are the count and every operand of a fraction is 0.
+//! (<https://cldr.unicode.org/index/cldr-spec/plural-rules>; syntax: UTS 35, part 3, "Language Plural Rules"), parted
+//! by semicolons. `other`, which needs no condition, is always there and comes last. Counts are whole numbers, so `n`
+//! and `i` are the count and every operand of a fraction is 0.
 
 /// The categories of CLDR, in its order.
 const CATEGORIES: [&str; 5] = ["zero", "one", "two", "few", "many"];
