@@ -12,6 +12,8 @@ TEST_PEERS := sipp sipp_tls baresip promtool dnsmasq asterisk sounds lua postgre
 BENCH_PEERS := sipp kamailio rtpengine
 # A short run, to see that it works: make bench BENCH_ARGS="--runs 1 --calls 100 --heard-calls 50 --window 2"
 BENCH_ARGS ?=
+# Minutes of `make soak`.
+SOAK_MINUTES ?= 60
 # Seconds that each fuzz target runs.
 FUZZ_SECONDS ?= 20
 
@@ -20,7 +22,7 @@ RELEASE := $(TARGET)/release/sidetone
 BINARY ?= $(RELEASE)
 PACKAGES := $(TARGET)/package
 
-.PHONY: help demo test lint deny bench bench-store model-tables fuzz build screenshots release deb deb-test image setup peers clean
+.PHONY: help demo test soak lint deny bench bench-store model-tables fuzz build screenshots release deb deb-test image setup peers clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -64,13 +66,18 @@ bench: setup ## Sidetone beside rtpengine and Kamailio, and what listening costs
 bench-store: setup ## a year of made-up calls in an SQLite store, and how long its lists take
 	$(CARGO) run --release -p sidetone-store --example year
 
-model-tables: setup ## docs/MODEL.md's tables anew: LABELS=labels.csv SPEECH=DIR SOUNDS=hold-music/,prompts/
-	$(CARGO) build --release -p sidetone
-	@python3 tools/model-tables.py --binary $(RELEASE) --labels $(LABELS) --speech $(SPEECH) \
-		$(if $(SOUNDS),--sounds $(SOUNDS)) $(MODEL_TABLES_ARGS)
+model-tables: setup ## docs/MODEL.md's tables anew: LABELS=labels.csv SPEECH=DIR SOUNDS=hold-music/,calls/ PROMPTS=one-voice/,another/
+	@# The binary of tests and demo: what computes is optimised there as in a release.
+	$(CARGO) build --workspace --all-targets
+	@python3 tools/model-tables.py --binary $(TARGET)/debug/sidetone --labels $(LABELS) --speech $(SPEECH) \
+		$(if $(SOUNDS),--sounds $(SOUNDS)) $(if $(PROMPTS),--prompts $(PROMPTS)) $(MODEL_TABLES_ARGS)
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (default 20) each
 	@tools/fuzz.sh $(FUZZ_SECONDS)
+
+soak: setup peers ## calls that come and go for an hour (SOAK_MINUTES): memory, descriptors, threads, ports stay as they are
+	$(CARGO) build --workspace
+	SIDETONE_SOAK_MINUTES=$(SOAK_MINUTES) $(CARGO) test --workspace --test scenarios a_soak -- --nocapture
 
 screenshots: setup ## pictures of the pages into docs/images, from the demo in Chromium
 	@tools/screenshots.sh

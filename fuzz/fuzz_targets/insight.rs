@@ -6,6 +6,7 @@ use sidetone_insight::fuzz;
 
 const BODIES: &[fn(&[u8])] = &[
     fuzz::call,
+    fuzz::call_in_several_processes,
 ];
 
 fuzz_target!(|data: &[u8]| {

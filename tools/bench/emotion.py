@@ -103,6 +103,8 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, help="where the report goes")
     parser.add_argument("--venv", type=pathlib.Path, default=ROOT / "target" / "bench" / "peers")
     parser.add_argument("--whisper", help="a folder with a CTranslate2 model of Whisper tiny.en")
+    parser.add_argument("--model", type=pathlib.Path, help="other weights than the shipped open ones")
+    parser.add_argument("--without-peers", action="store_true", help="Sidetone alone")
     parser.add_argument("--peers", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("files", nargs="*", type=pathlib.Path, default=[ROOT / "demo" / "caller.wav"])
     args = parser.parse_args()
@@ -110,18 +112,23 @@ def main():
     if args.peers:
         return peers(args.files, args.whisper)
 
-    own = json.loads(subprocess.run([args.cost, *args.files], check=True, capture_output=True, text=True).stdout)
+    asked = [args.cost, *([args.model] if args.model else []), *args.files]
+    own = json.loads(subprocess.run(asked, check=True, capture_output=True, text=True).stdout)
     ours = own["features"] + own["network_by_batch"]["32"]
+    alone = own["voice_activity"] + own["features"] + own["network_by_batch"]["1"]
     rows = [
         ("Sidetone: voice activity", own["voice_activity"]),
         ("Sidetone: features", own["features"]),
         *((f"Sidetone: network, {n} calls at a time", own["network_by_batch"][n]) for n in ("1", "8", "32")),
         ("Sidetone: features and network, 32 calls", ours),
+        ("Sidetone: voice activity, features and network, one call", alone),
+        ("Sidetone: voice activity, features and network, 32 calls", ours + own["voice_activity"]),
     ]
     try:
-        again = [environment(args.venv), __file__, "--peers", *(["--whisper", args.whisper] if args.whisper else [])]
-        done = subprocess.run([*again, *args.files], check=True, capture_output=True, text=True)
-        rows += json.loads(done.stdout.splitlines()[-1]).items()
+        if not args.without_peers:
+            again = [environment(args.venv), __file__, "--peers", *(["--whisper", args.whisper] if args.whisper else [])]
+            done = subprocess.run([*again, *args.files], check=True, capture_output=True, text=True)
+            rows += json.loads(done.stdout.splitlines()[-1]).items()
     except (subprocess.CalledProcessError, OSError, json.JSONDecodeError) as error:
         reason = getattr(error, "stderr", "") or str(error)
         print(f"bench: the peers could not be measured: {reason.strip().splitlines()[-1]}", file=sys.stderr)

@@ -126,6 +126,15 @@ fn measure(
             }
         }
     }
+    if settings.only.contains(&Part::Reaction) {
+        for number in 1..=settings.runs {
+            say(format_args!("run {number} of {}: reaction", settings.runs));
+            match media::reaction::measure(settings, stage) {
+                Ok(run) => runs.reaction.push(run),
+                Err(error) => note(error.context("reaction")),
+            }
+        }
+    }
     if settings.only.contains(&Part::Announcing) {
         for number in 1..=settings.runs {
             say(format_args!("run {number} of {}: announcing", settings.runs));

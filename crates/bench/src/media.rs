@@ -5,6 +5,7 @@ mod bencode;
 pub(crate) mod desks;
 mod generator;
 pub(crate) mod handshakes;
+pub(crate) mod reaction;
 mod rtpengine;
 mod sidetone;
 mod sip;
@@ -23,7 +24,7 @@ use crate::cpu::{Busy, Spent};
 use crate::program::Stage;
 use crate::settings::Settings;
 use generator::{Leg, PERIOD, Plan, Travelled};
-pub(crate) use sidetone::{Disclosure, Sidetone, config, serve as sidetone_at};
+pub(crate) use sidetone::{Disclosure, Sidetone, config, get, serve as sidetone_at};
 
 /// A relay under test.
 pub(crate) trait Relay {

@@ -42,6 +42,7 @@ pub(crate) struct Runs {
     pub(crate) signalling: Vec<signalling::Run>,
     pub(crate) analysis: Vec<analysis::Run>,
     pub(crate) announcing: Vec<media::announcing::Run>,
+    pub(crate) reaction: Vec<media::reaction::Run>,
     pub(crate) desks: Vec<media::desks::Run>,
     pub(crate) handshakes: Vec<media::handshakes::Run>,
 }
@@ -88,6 +89,8 @@ pub(crate) struct Signalling {
     /// Over Sidetone's own by UDP, with the same kind of call.
     beside_udp: Option<f64>,
     load: Median,
+    /// 99 % of the times that the core was locked are below this, in µs.
+    locked_p99_us: Option<Median>,
     failed: u32,
     retransmissions: u32,
 }
@@ -196,6 +199,7 @@ pub(crate) fn signalling(runs: &[signalling::Run]) -> Vec<Signalling> {
                     .filter(|_| subject == signalling::Subject::SidetoneTls)
                     .map(|other| rate.median / other.median),
                 load: Median::of(runs.iter().map(|run| run.load))?,
+                locked_p99_us: Median::of(runs.iter().filter_map(|run| run.locked_p99_us)),
                 failed: runs.iter().map(|run| run.failed).sum(),
                 retransmissions: runs.iter().map(|run| run.retransmissions).sum(),
             })
@@ -242,6 +246,7 @@ impl Report {
         }
         self.print_handshakes(out)?;
         self.print_announcing(out)?;
+        self.print_reaction(out)?;
         self.print_desks(out)?;
         self.print_analysis(out)?;
         self.failures
@@ -350,8 +355,16 @@ impl Report {
         )?;
         writeln!(
             out,
-            "{:<15}{:<10}  {:<24}{:>12}{:>8}{:>10}{:>8}{:>16}",
-            "", "", "calls per CPU-second", "x Kamailio", "x UDP", "CPU used", "failed", "retransmissions"
+            "{:<15}{:<10}  {:<24}{:>12}{:>8}{:>10}{:>14}{:>8}{:>16}",
+            "",
+            "",
+            "calls per CPU-second",
+            "x Kamailio",
+            "x UDP",
+            "CPU used",
+            "locked p99",
+            "failed",
+            "retransmissions"
         )?;
         for row in &self.signalling {
             let who = match row.subject {
@@ -361,12 +374,15 @@ impl Report {
             };
             writeln!(
                 out,
-                "{who:<15}{:<10}  {:<24}{:>12}{:>8}{:>9.0}%{:>8}{:>16}",
+                "{who:<15}{:<10}  {:<24}{:>12}{:>8}{:>9.0}%{:>14}{:>8}{:>16}",
                 if row.sdp { "SDP" } else { "no SDP" },
                 spread(&row.calls_per_cpu_second, 0),
                 ratio(row.beside_kamailio),
                 ratio(row.beside_udp),
                 row.load.median * 100.0,
+                row.locked_p99_us
+                    .as_ref()
+                    .map_or_else(|| "-".to_owned(), |us| format!("< {:.0} us", us.median)),
                 row.failed,
                 row.retransmissions
             )?;
@@ -419,6 +435,23 @@ impl Report {
                 run.packets,
                 run.seams,
                 run.whole_us
+            )?;
+        }
+        Ok(())
+    }
+
+    fn print_reaction(&self, out: &mut impl Write) -> io::Result<()> {
+        let Some(first) = self.runs.reaction.first() else { return Ok(()) };
+        writeln!(
+            out,
+            "\nReaction, {} calls: from the arrival of the last packet of the evidence to the event at its reader, in ms",
+            first.calls
+        )?;
+        for run in &self.runs.reaction {
+            writeln!(
+                out,
+                "median {:.0}, 95 % {:.0}, 99 % {:.0}, longest {:.0}; {} events; {} packets lost",
+                run.p50_ms, run.p95_ms, run.p99_ms, run.most_ms, run.events, run.lost
             )?;
         }
         Ok(())
@@ -583,6 +616,7 @@ mod tests {
     fn a_proxy_stands_beside_kamailio_with_the_same_kind_of_call() {
         use signalling::Subject::{Kamailio, Sidetone, SidetoneTls};
         let run = |subject, sdp, rate| signalling::Run {
+            locked_p99_us: None,
             subject,
             sdp,
             calls: 1,

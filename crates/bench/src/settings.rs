@@ -24,7 +24,7 @@ pub(crate) struct Settings {
         long,
         value_enum,
         value_delimiter = ',',
-        default_value = "forwarding,signalling,handshakes,announcing,analysis"
+        default_value = "forwarding,signalling,handshakes,announcing,reaction,analysis"
     )]
     pub(crate) only: Vec<Part>,
     /// Runs of everything; their median is reported.
@@ -39,6 +39,9 @@ pub(crate) struct Settings {
     /// Callers who are told something at once.
     #[arg(long, default_value_t = 200)]
     pub(crate) announced_calls: usize,
+    /// Calls at once whose estimates are waited for.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) reacting_calls: usize,
     /// Calls at once, each of which is followed on an agent's page.
     #[arg(long, default_value_t = 200)]
     pub(crate) desks: usize,
@@ -70,6 +73,8 @@ pub(crate) enum Part {
     Analysis,
     /// How evenly announcements to many callers at once arrive.
     Announcing,
+    /// How soon an estimate is told.
+    Reaction,
     /// What agents' open pages cost.
     Desks,
     /// What handshakes of DTLS-SRTP cost, and what running calls feel of them.

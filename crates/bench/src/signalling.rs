@@ -10,7 +10,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::cpu::Busy;
-use crate::media::{Disclosure, config, sidetone_at};
+use crate::media::{Disclosure, config, get, sidetone_at};
 use crate::place;
 use crate::program::{Class, Launch, Program, Stage};
 use crate::settings::Settings;
@@ -52,6 +52,8 @@ pub(crate) struct Run {
     /// Retransmissions by either SIPp: what was too slow, or lost.
     pub(crate) retransmissions: u32,
     pub(crate) calls_per_cpu_second: f64,
+    /// Upper bound of the histogram's bucket in which 99 % of the times lie that Sidetone's core was locked, in µs.
+    pub(crate) locked_p99_us: Option<f64>,
     /// Share of the one CPU that was used.
     pub(crate) load: f64,
 }
@@ -68,7 +70,7 @@ pub(crate) fn measure(
     let (proxy, caller, callee) =
         (place::free(place::SUBJECT)?, place::free(place::TRUNK)?, place::free(place::PBX)?);
     let keys = (subject == Subject::SidetoneTls).then(|| Certificates::make(dir)).transpose()?;
-    let program = start(subject, proxy, caller, callee, keys.as_ref(), settings, stage, dir)?;
+    let (program, http) = start(subject, proxy, caller, callee, keys.as_ref(), settings, stage, dir)?;
     let calls = settings.rate * settings.signalling_seconds;
     let mut answering = sipp("callee", CALLEE, sdp, callee, &[], keys.as_ref(), stage, dir)?;
     answering.wait_until(|| is_taken(callee, keys.is_some()).then_some(()))?;
@@ -91,6 +93,7 @@ pub(crate) fn measure(
     let took = begun.elapsed();
     let spent = Busy::of(program.id())?.since(&before).total();
     drop(answering);
+    let locked_p99_us = http.map(locked).transpose()?;
     let statistics = Statistics::read(dir)?;
     anyhow::ensure!(statistics.successful > 0, "no call succeeded:\n{}", calling.printed());
     Ok(Run {
@@ -101,7 +104,25 @@ pub(crate) fn measure(
         retransmissions: statistics.retransmissions,
         calls_per_cpu_second: f64::from(statistics.successful) / spent.as_secs_f64(),
         load: spent.as_secs_f64() / took.as_secs_f64(),
+        locked_p99_us,
     })
+}
+
+/// The bound below which 99 % of the times lie that the core was locked, in µs.
+fn locked(http: SocketAddr) -> anyhow::Result<f64> {
+    let page = get(http, "/metrics")?;
+    let prefix = "sidetone_sip_lock_held_seconds_bucket{le=\"";
+    let buckets: Vec<(f64, f64)> = page
+        .lines()
+        .filter_map(|line| {
+            let (bound, count) = line.strip_prefix(prefix)?.split_once("\"} ")?;
+            let bound = if bound == "+Inf" { f64::INFINITY } else { bound.parse().ok()? };
+            Some((bound, count.parse().ok()?))
+        })
+        .collect();
+    let all = buckets.last().context("no histogram of the lock")?.1;
+    let bound = buckets.iter().find(|(_, count)| *count >= all * 0.99);
+    Ok(bound.map_or(f64::INFINITY, |(bound, _)| bound * 1e6))
 }
 
 /// Whether a program has this address.
@@ -119,15 +140,15 @@ fn start(
     settings: &Settings,
     stage: &Stage,
     dir: &Path,
-) -> anyhow::Result<Program> {
+) -> anyhow::Result<(Program, Option<SocketAddr>)> {
     let class = stage.class(Class::First);
     match subject {
         Subject::Sidetone | Subject::SidetoneTls => {
-            let (program, _) = sidetone_at(&settings.sidetone, stage.subject, class, dir, |http| {
+            let (program, http) = sidetone_at(&settings.sidetone, stage.subject, class, dir, |http| {
                 let config = config(proxy, caller, callee, Disclosure::None, http, dir);
                 keys.map_or_else(|| config.clone(), |keys| keys.secured(&config))
             })?;
-            Ok(program)
+            Ok((program, Some(http)))
         }
         Subject::Kamailio => {
             let file = dir.join("kamailio.cfg");
@@ -153,7 +174,7 @@ fn start(
             program.wait_until(|| UdpSocket::bind(proxy).is_err().then_some(()))?;
             // The socket is there before the worker is.
             std::thread::sleep(Duration::from_millis(500));
-            Ok(program)
+            Ok((program, None))
         }
     }
 }

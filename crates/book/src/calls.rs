@@ -131,13 +131,36 @@ impl Calls {
         self.lock().touched.get_or_insert_default();
     }
 
-    /// Carries on a call that an earlier process has written down; `since` is when that was last known to be alive.
-    /// The effects are carried out by [`Self::carry_out`].
+    /// Has written down what was inferred of calls until now; gives the number of calls that this is asked of, each of
+    /// which [`Self::inferred_kept`] counts once more.
+    pub fn ask_what_is_inferred(&self) -> usize {
+        self.with(|book, _| book.ask_what_is_inferred())
+    }
+
+    /// Times that it was written down what was inferred of a call.
+    #[must_use]
+    pub fn inferred_kept(&self) -> u64 {
+        self.carrier.inferred_kept()
+    }
+
+    /// Writes down what has changed, and lets all calls go: another process has them now.
+    pub fn let_go(&self) {
+        self.carry_out();
+        self.lock().let_go();
+    }
+
+    /// Carries on a call that an earlier process has written down, with what it has inferred; `since` is when that was
+    /// last known to be alive. The effects are carried out by [`Self::carry_out`].
     ///
     /// # Errors
     /// When it can't be read.
-    pub fn take_up(&self, since: Duration, kept: &[u8]) -> Result<(), serde_json::Error> {
-        self.lock().take_up(since, self.now(), kept)
+    pub fn take_up(
+        &self,
+        since: Duration,
+        kept: &[u8],
+        inferred: Option<&[u8]>,
+    ) -> Result<(), serde_json::Error> {
+        self.lock().take_up(since, self.now(), kept, inferred)
     }
 
     /// Closes a call that an earlier process has written down and nobody carries on: its last event is told, and its

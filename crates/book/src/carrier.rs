@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sidetone_events::{Bus, CallId, Event, Happening};
 use sidetone_hear::{Orders, Work};
-use sidetone_journal::Pen;
+use sidetone_journal::{Part, Pen};
 use sidetone_relay::{Heed, Prompter};
 use sidetone_spool::Spool;
 
@@ -26,6 +26,8 @@ pub(crate) struct Carrier {
     /// Writes calls down for the next process.
     pub(crate) journal: OnceLock<Pen>,
     receipts_lost: AtomicU64,
+    /// Times that it was written down what was inferred of a call.
+    inferred_kept: AtomicU64,
 }
 
 impl Carrier {
@@ -38,10 +40,15 @@ impl Carrier {
             spool: OnceLock::new(),
             journal: OnceLock::new(),
             receipts_lost: AtomicU64::new(0),
+            inferred_kept: AtomicU64::new(0),
         }
     }
 
     /// Receipts that found no room to wait for the disk.
+    pub(crate) fn inferred_kept(&self) -> u64 {
+        self.inferred_kept.load(Relaxed)
+    }
+
     pub(crate) fn receipts_lost(&self) -> u64 {
         self.receipts_lost.load(Relaxed)
     }
@@ -106,6 +113,12 @@ impl Carrier {
             Effect::Hush(call, toward, id) => {
                 if let Some(prompter) = self.prompter.get() {
                     prompter.hush(call, toward, id);
+                }
+            }
+            Effect::Keep(call, inferred) => {
+                if let Some(pen) = self.journal.get() {
+                    pen.write(call, Part::Insight, inferred);
+                    self.inferred_kept.fetch_add(1, Relaxed);
                 }
             }
             Effect::File(call, receipt) => {

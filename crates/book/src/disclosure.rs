@@ -99,6 +99,7 @@ impl Book {
                     cues::hush(effects, entry, now, Cleared::Consent);
                     if erase {
                         entry.forget();
+                        effects.keep(key, None);
                     }
                 }
                 Action::Changed { state, by, erased } => {

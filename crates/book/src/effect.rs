@@ -23,6 +23,8 @@ pub(crate) enum Effect {
     Play(Box<Job>),
     /// Stop an announcement.
     Hush(CallKey, Side, PlayId),
+    /// Write down what was inferred of a call, for another process to go on with; `None` erases it.
+    Keep(CallKey, Option<Vec<u8>>),
     /// File the receipt of a call's disclosure and consent.
     File(CallId, Box<Receipt>),
 }
@@ -63,6 +65,10 @@ impl Effects {
 
     pub(crate) fn hush(&mut self, call: CallKey, toward: Side, id: PlayId) {
         self.0.push_back(Effect::Hush(call, toward, id));
+    }
+
+    pub(crate) fn keep(&mut self, call: CallKey, inferred: Option<Vec<u8>>) {
+        self.0.push_back(Effect::Keep(call, inferred));
     }
 
     pub(crate) fn file(&mut self, call: CallId, receipt: Receipt) {

@@ -9,7 +9,7 @@ use sidetone_events::{
     CallEnded, CallRef, CallSecured, Direction, Event, Happening, HashedNumber, LegMedia, MediaQuality,
     Narrator, Signalling, Timestamp,
 };
-use sidetone_insight::cues::CueTold;
+use sidetone_insight::cues::{CueShown, CueTold};
 use sidetone_insight::{
     AffectUpdate, Alert, Conduct, Insight, Phase as AlertPhase, Summary, TimelinePoint, WordsTopic,
 };
@@ -21,6 +21,15 @@ use crate::secured::Secured;
 use crate::transcript::WordsView;
 use crate::view::{CallView, CueView, LegView, Phase, SignallingView, StreamView, codec_name};
 use sidetone_relay::{EndReport, StreamReport};
+
+/// What was inferred of a call, as its view shows it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Inferred {
+    affect: Option<AffectUpdate>,
+    alert: Option<Alert>,
+    conduct: Option<Conduct>,
+    cue: Option<(u64, bool, CueShown)>,
+}
 
 /// After this many breakdowns of its analysis, a call goes on without analysis.
 const MOST_BROKEN: u32 = 3;
@@ -94,6 +103,9 @@ pub(crate) struct Entry {
     pub(crate) cue: Option<CueView>,
     #[serde(skip)]
     pub(crate) words: WordsView,
+    /// What another process has inferred, until somebody listens again.
+    #[serde(skip)]
+    pub(crate) inferred_before: Option<Vec<u8>>,
     #[serde(skip)]
     summary: Option<Summary>,
     #[serde(skip)]
@@ -152,6 +164,7 @@ impl Entry {
             conduct: None,
             cue: None,
             words: WordsView::default(),
+            inferred_before: None,
             summary: None,
             timeline: Vec::new(),
         }
@@ -267,8 +280,28 @@ impl Entry {
         self.conduct = None;
         self.cue = None;
         self.words = WordsView::default();
+        self.inferred_before = None;
         self.summary = None;
         self.timeline.clear();
+    }
+
+    /// What was inferred, as the call's view shows it.
+    pub(crate) fn inferred(&self) -> Inferred {
+        let cue = self.cue.as_ref();
+        Inferred {
+            affect: self.affect.clone(),
+            // Its words are never written down.
+            alert: self.alert.clone().map(|alert| Alert { phrase: None, ..alert }),
+            conduct: self.conduct.clone(),
+            cue: cue.map(|view| (view.shown_at_ms, view.acknowledged, view.cue.clone())),
+        }
+    }
+
+    /// Shows again what another process has inferred.
+    pub(crate) fn infer_again(&mut self, inferred: Inferred) {
+        let Inferred { affect, alert, conduct, cue } = inferred;
+        (self.affect, self.alert, self.conduct) = (affect, alert, conduct);
+        self.cue = cue.map(|(shown_at_ms, acknowledged, cue)| CueView { shown_at_ms, acknowledged, cue });
     }
 
     /// The stream of the conversation, and its plan.

@@ -3,19 +3,20 @@
 use std::time::Duration;
 
 use sidetone_call::{CallKey, Labels, Topic};
-use sidetone_consent::{Input, Telling};
+use sidetone_consent::{Input, State, Telling};
 use sidetone_events::{CallUntappable, MediaState};
 use sidetone_hear::{Audible, Outcome, Work};
 use sidetone_insight::cues::{Cleared, Coach, CueTold};
 use sidetone_insight::{Call, Insight, Phase as AlertPhase};
 
 use crate::book::Book;
+use crate::kept;
 
 impl Book {
     /// Assigns a worker to a call whose consent may depend on what is heard.
     pub(crate) fn attend_to(&mut self, key: CallKey) {
         let (thresholds, cues, words) = (self.thresholds.clone(), self.cues.clone(), self.words.clone());
-        let in_band = self.settings.in_band_digits;
+        let (in_band, keeps) = (self.settings.in_band_digits, self.touched.is_some());
         let Some(entry) = self.calls.get_mut(&key) else { return };
         let lot = entry.call().id.lot();
         let wanted = !entry.is_over() && entry.is_sound() && entry.consent.concerns();
@@ -36,6 +37,11 @@ impl Book {
                 words,
             },
         );
+        if keeps {
+            let given = entry.consent.machine.state() == State::Given;
+            let before = entry.inferred_before.take().filter(|_| given);
+            self.effects.hear(entry.worker(), Work::Keep(key, before));
+        }
         for (stream, plan) in entry.plans() {
             self.effects.hear(entry.worker(), Work::Plan { call: key, stream, plan: Box::new(plan.clone()) });
         }
@@ -120,6 +126,13 @@ impl Book {
                 let entry = self.calls.get_mut(&key).filter(|entry| entry.consent.machine.may_analyse());
                 if let Some(entry) = entry {
                     entry.words.so_far = so_far;
+                }
+            }
+            Outcome::Kept(key, analysis) => {
+                let Some(entry) = self.calls.get(&key).filter(|entry| !entry.is_over()) else { return };
+                // It was on its way when consent ended or was paused.
+                if entry.consent.machine.may_analyse() && !entry.consent.machine.record().erased {
+                    self.effects.keep(key, kept::together(analysis, &entry.inferred()));
                 }
             }
             Outcome::Key(key, digit, medium) => self.key_pressed(now, key, digit, medium),

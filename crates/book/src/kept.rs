@@ -4,18 +4,51 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sidetone_call::{CallKey, Cause};
-use sidetone_consent::Input;
+use sidetone_consent::{Input, State};
+use sidetone_hear::Work;
 
 use crate::book::Book;
-use crate::entry::Entry;
+use crate::entry::{Entry, Inferred};
 
 /// After so many further events a call is written down again: see [`Entry::live_on`].
 const EVENTS: u64 = 400;
+
+/// What stands between what the worker and what the book has to keep: no JSON on one line holds it.
+const BETWEEN: u8 = b'\n';
+
+/// What was inferred of a call, as one part of the journal: what its worker needs to go on, and what its view shows.
+pub(crate) fn together(mut analysis: Vec<u8>, inferred: &Inferred) -> Option<Vec<u8>> {
+    analysis.push(BETWEEN);
+    serde_json::to_writer(&mut analysis, inferred).ok()?;
+    Some(analysis)
+}
+
+fn apart(kept: &[u8]) -> Option<(Vec<u8>, Inferred)> {
+    let between = kept.iter().position(|byte| *byte == BETWEEN)?;
+    let (analysis, inferred) = (kept.get(..between)?, kept.get(between + 1..)?);
+    Some((analysis.to_vec(), serde_json::from_slice(inferred).ok()?))
+}
 
 /// The calls that have changed since they were last written down; `None` if nobody writes them down.
 pub(crate) type Touched = Option<BTreeSet<CallKey>>;
 
 impl Book {
+    /// Asks whoever listens for what they have inferred so far, to be written down; says of how many calls.
+    pub(crate) fn ask_what_is_inferred(&mut self) -> usize {
+        let Self { calls, effects, .. } = self;
+        let heard = calls.iter().filter(|(_, entry)| entry.consent.machine.may_analyse());
+        let heard = heard.filter(|(_, entry)| entry.worker().is_some());
+        heard.map(|(key, entry)| effects.hear(entry.worker(), Work::Keep(*key, None))).count()
+    }
+
+    /// Lets all calls go: another process carries on those that are written down, and closes the others. Nothing more
+    /// is told of them here.
+    pub(crate) fn let_go(&mut self) {
+        self.touched = None;
+        self.calls.clear();
+        self.answered.clear();
+    }
+
     /// Whether there is nothing to carry out, nor to write down.
     pub(crate) fn is_settled(&self) -> bool {
         self.effects.is_empty() && self.touched.as_ref().is_none_or(BTreeSet::is_empty)
@@ -58,11 +91,21 @@ impl Book {
         since: Duration,
         now: Duration,
         kept: &[u8],
+        inferred: Option<&[u8]>,
     ) -> Result<(), serde_json::Error> {
         let mut entry: Entry = serde_json::from_slice(kept)?;
         let key = entry.key();
         entry.live_on(now);
         entry.consent.machine.resume(since, now);
+        match (inferred.and_then(apart), entry.consent.machine.state()) {
+            (Some((analysis, inferred)), State::Given) => {
+                entry.inferred_before = Some(analysis);
+                entry.infer_again(inferred);
+            }
+            // It may have been written down a moment before the customer objected.
+            (_, State::OptedOut) => self.effects.keep(key, None),
+            _ => {}
+        }
         tracing::info!(call = %entry.call().id, sip_call_id = %entry.call().sip_call_id, "call carried on");
         self.enter(key, entry);
         self.touch(key);

@@ -35,6 +35,8 @@ const FLOOR_DB: f32 = -60.0;
 const FORGET_DB: f32 = 0.03;
 /// Normalised autocorrelation that makes a peak voiced.
 const VOICED: f32 = 0.3;
+/// What is left in a filter below this, full scale 1, is nothing: -400 dB.
+const FADED: f32 = 1e-20;
 /// Samples kept to judge voicing at a peak: 400 ms.
 const KEPT: usize = 3200;
 const VOICING_WINDOW: usize = 256;
@@ -48,7 +50,8 @@ pub struct SyllableCounter {
     frame: Vec<f32>,
     powers: VecDeque<f32>,
     levels: VecDeque<f32>,
-    kept: VecDeque<f32>,
+    /// The last samples: the newest [`KEPT`] count, and up to as many before them wait to be dropped.
+    kept: Vec<f32>,
     /// Samples pushed so far.
     samples: u64,
     loudest_db: f32,
@@ -71,7 +74,7 @@ impl SyllableCounter {
             frame: Vec::with_capacity(HOP),
             powers: VecDeque::with_capacity(POWERS.len()),
             levels: VecDeque::with_capacity(LEVELS.len()),
-            kept: VecDeque::with_capacity(KEPT),
+            kept: Vec::with_capacity(2 * KEPT),
             samples: 0,
             loudest_db: FLOOR_DB,
             dip_db: FLOOR_DB,
@@ -83,9 +86,12 @@ impl SyllableCounter {
     /// Hears `pcm` (8 kHz, mono) and says how many nuclei were completed in it. A nucleus is known once intensity has
     /// fallen after it, some 110 ms later.
     pub fn push(&mut self, pcm: &[i16]) -> u32 {
-        let mut found = 0;
-        for &sample in pcm {
-            found += u32::from(self.sample(f32::from(sample) / 32768.0).is_some());
+        let (mut found, mut wide) = (0, [0.0; HOP]);
+        for piece in pcm.chunks(HOP) {
+            for (x, sample) in wide.iter_mut().zip(piece) {
+                *x = f32::from(*sample) / 32768.0;
+            }
+            self.hear(wide.get(..piece.len()).unwrap_or_default(), |_| found += 1);
         }
         found
     }
@@ -95,21 +101,34 @@ impl SyllableCounter {
         self.total
     }
 
-    /// Hears one sample, full scale 1. If a nucleus is complete with it, gives the index of the sample where it was.
-    pub(crate) fn sample(&mut self, x: f32) -> Option<u64> {
-        if self.kept.len() == KEPT {
-            self.kept.pop_front();
+    /// Hears samples, full scale 1, and tells for each nucleus that is complete with them the index of the sample where
+    /// it was.
+    pub(crate) fn hear(&mut self, samples: &[f32], mut found: impl FnMut(u64)) {
+        let mut left = samples;
+        while !left.is_empty() {
+            let (piece, rest) = left.split_at(left.len().min(HOP - self.frame.len()));
+            left = rest;
+            if self.kept.len() + piece.len() > 2 * KEPT {
+                self.kept.drain(..self.kept.len() - KEPT);
+            }
+            self.kept.extend_from_slice(piece);
+            self.samples += piece.len() as u64;
+            let [first, second] = &mut self.filter;
+            if first.is_at_rest() && second.is_at_rest() && piece.iter().all(|x| *x == 0.0) {
+                // Nothing comes out of silence.
+                self.frame.resize(self.frame.len() + piece.len(), 0.0);
+            } else {
+                self.frame.extend(piece.iter().map(|x| second.process(first.process(*x))));
+                first.settle();
+                second.settle();
+            }
+            if self.frame.len() == HOP
+                && let Some(at) = self.frame()
+            {
+                self.total += 1;
+                found(at);
+            }
         }
-        self.kept.push_back(x);
-        self.samples += 1;
-        let [first, second] = &mut self.filter;
-        self.frame.push(second.process(first.process(x)));
-        if self.frame.len() < HOP {
-            return None;
-        }
-        let at = self.frame()?;
-        self.total += 1;
-        Some(at)
     }
 
     fn frame(&mut self) -> Option<u64> {
@@ -142,26 +161,32 @@ impl SyllableCounter {
         }
     }
 
-    /// Whether the samples around sample index `centre` are periodic.
-    fn voiced(&mut self, centre: u64) -> bool {
-        let first = self.samples - self.kept.len() as u64;
+    /// Whether the samples around sample index `centre` are periodic: at one lag at least.
+    fn voiced(&self, centre: u64) -> bool {
+        let kept = self.kept.get(self.kept.len().saturating_sub(KEPT)..).unwrap_or_default();
+        let first = self.samples - kept.len() as u64;
         let Some(start) = centre.checked_sub(first + (VOICING_WINDOW / 2) as u64) else { return false };
-        let window = self.kept.make_contiguous();
-        let Some(window) = window.get(start as usize..start as usize + VOICING_WINDOW) else { return false };
-        let mut best = 0.0f32;
-        for lag in SHORTEST_LAG..=LONGEST_LAG {
+        let window = kept.get(start as usize..).and_then(|window| window.first_chunk::<VOICING_WINDOW>());
+        let Some(window) = window else { return false };
+        // The energy of the window's beginning, up to each sample.
+        let mut energy = [1e-9f32; VOICING_WINDOW + 1];
+        let mut sum = 1e-9;
+        for (energy, x) in energy.iter_mut().skip(1).zip(window) {
+            sum += x * x;
+            *energy = sum;
+        }
+        (SHORTEST_LAG..=LONGEST_LAG).any(|lag| {
             let (Some(now), Some(then)) = (window.get(lag..), window.get(..VOICING_WINDOW - lag)) else {
-                break;
+                return false;
             };
-            let (mut product, mut left, mut right) = (0.0f32, 1e-9f32, 1e-9f32);
+            let (mut product, mut left) = (0.0f32, 1e-9f32);
             for (a, b) in now.iter().zip(then) {
                 product += a * b;
                 left += a * a;
-                right += b * b;
             }
-            best = best.max(product / (left * right).sqrt());
-        }
-        best >= VOICED
+            let right = energy.get(VOICING_WINDOW - lag).copied().unwrap_or(1e-9);
+            product / (left * right).sqrt() >= VOICED
+        })
     }
 }
 
@@ -200,6 +225,20 @@ impl HighPass {
             a2: (1.0 - k / quality + k * k) * norm,
             gain: norm,
             held: [0.0; 2],
+        }
+    }
+
+    /// Whether nothing of what it has heard is left in it.
+    fn is_at_rest(&self) -> bool {
+        self.held == [0.0; 2]
+    }
+
+    /// Forgets what is far below any sound: it would fade for ever, in numbers that processors are slow with.
+    fn settle(&mut self) {
+        for held in &mut self.held {
+            if held.abs() < FADED {
+                *held = 0.0;
+            }
         }
     }
 

@@ -29,6 +29,12 @@ const HANGOVER_BLOCKS: u32 = 15;
 const PIECE: u64 = RATE as u64;
 /// Mean square below which a block is silence whatever the network says: -66 dBFS.
 const SILENCE: f32 = 2.5e-7;
+/// Mean square below which nobody begins to speak: -60 dBFS. A quiet line is no louder.
+const FLOOR: f32 = 1e-6;
+/// Blocks of a quiet line that the network hears before it rests there: 500 ms, in which it comes to rest too.
+const SETTLING: u32 = 31;
+/// Blocks that it hears first when it wakes up: those that its own window and context reach back to.
+const REACH: usize = 4;
 /// Mean square of a block, as a part of the loudest block lately, below which it is no speech: 30 dB.
 const FAINT: f32 = 1e-3;
 /// What is left of the loudest block after another one: 1.5 dB less in a second, so that a party who becomes quiet for
@@ -58,7 +64,13 @@ pub struct SpeechSegment {
 pub struct SpeechDetector {
     upsampler: HalfBand,
     network: Box<earshot::Detector>,
-    block: Vec<f32>,
+    block: [f32; BLOCK],
+    /// Samples of the block that are there.
+    filled: usize,
+    /// Blocks in a row in which the line was quiet while nobody spoke, up to [`SETTLING`].
+    quiet: u32,
+    /// The last blocks that the network has not heard.
+    unheard: VecDeque<[f32; BLOCK]>,
     state: State,
     samples: u64,
     /// Where the last block with speech ended.
@@ -109,7 +121,10 @@ impl SpeechDetector {
         Self {
             upsampler: HalfBand::default(),
             network: earshot::Detector::default_boxed(),
-            block: Vec::with_capacity(BLOCK),
+            block: [0.0; BLOCK],
+            filled: 0,
+            quiet: 0,
+            unheard: VecDeque::new(),
             state: State::Silent,
             samples: 0,
             last_audible: 0,
@@ -134,16 +149,26 @@ impl SpeechDetector {
         if !mark.is_voice() && self.is_speaking() {
             self.close();
         }
-        for &sample in pcm {
-            let sample = if mark.is_voice() { f32::from(sample) / 32768.0 } else { 0.0 };
-            if let Some(nucleus) = self.syllables.sample(sample) {
-                if self.nuclei.len() == NUCLEI {
-                    self.nuclei.pop_front();
-                }
-                self.nuclei.push_back(nucleus);
+        let mut left = pcm;
+        while !left.is_empty() {
+            let (piece, rest) = left.split_at(left.len().min(BLOCK - self.filled));
+            left = rest;
+            let room = self.block.get_mut(self.filled..self.filled + piece.len()).unwrap_or_default();
+            if mark.is_voice() {
+                room.iter_mut().zip(piece).for_each(|(x, sample)| *x = f32::from(*sample) / 32768.0);
+            } else {
+                room.fill(0.0);
             }
-            self.block.push(sample);
-            if self.block.len() == BLOCK {
+            let nuclei = &mut self.nuclei;
+            self.syllables.hear(room, |nucleus| {
+                if nuclei.len() == NUCLEI {
+                    nuclei.pop_front();
+                }
+                nuclei.push_back(nucleus);
+            });
+            self.filled += piece.len();
+            if self.filled == BLOCK {
+                self.filled = 0;
                 let block = self.decide();
                 decided(block);
             }
@@ -152,17 +177,7 @@ impl SpeechDetector {
 
     fn decide(&mut self) -> Block {
         let power = self.block.iter().map(|x| x * x).sum::<f32>() / BLOCK as f32;
-        // The network rests in digital silence, which is most of what a listening party sends.
-        let score = if power < SILENCE {
-            0.0
-        } else {
-            let mut wide = [0.0f32; 2 * BLOCK];
-            self.upsampler.process(&self.block, &mut wide);
-            // Between two full-scale samples the curve overshoots, which the network refuses by a panic.
-            wide.iter_mut().for_each(|x| *x = x.clamp(-1.0, 1.0));
-            self.network.predict_f32(&wide)
-        };
-        self.block.clear();
+        let score = self.score(power);
         self.samples += BLOCK as u64;
         self.above = if score >= ONSET_SCORE { self.above + 1 } else { 0 };
         self.below = if score < RELEASE_SCORE { self.below + 1 } else { 0 };
@@ -186,6 +201,38 @@ impl SpeechDetector {
             State::Speaking(None) => {}
         }
         Block { end: self.samples, power, speaking: self.is_speaking() }
+    }
+
+    /// How likely the block is speech, in `[0, 1]`. The network rests in digital silence and on a line that is quiet,
+    /// which is most of what a listening party sends.
+    fn score(&mut self, power: f32) -> f32 {
+        if power < SILENCE {
+            return 0.0;
+        }
+        if power >= FLOOR || self.is_speaking() {
+            self.quiet = 0;
+        } else if self.quiet < SETTLING {
+            self.quiet += 1;
+        } else {
+            if self.unheard.len() == REACH {
+                self.unheard.pop_front();
+            }
+            self.unheard.push_back(self.block);
+            return 0.0;
+        }
+        while let Some(block) = self.unheard.pop_front() {
+            self.predict(&block);
+        }
+        let block = self.block;
+        self.predict(&block)
+    }
+
+    fn predict(&mut self, block: &[f32; BLOCK]) -> f32 {
+        let mut wide = [0.0f32; 2 * BLOCK];
+        self.upsampler.process(block, &mut wide);
+        // Between two full-scale samples the curve overshoots, which the network refuses by a panic.
+        wide.iter_mut().for_each(|x| *x = x.clamp(-1.0, 1.0));
+        self.network.predict_f32(&wide)
     }
 
     /// One more block of the turn: the stretch becomes longer, is reported in part, or has ended.
@@ -284,23 +331,29 @@ pub(crate) fn media_time(samples: u64) -> Duration {
 /// only the odd phase is computed.
 struct HalfBand {
     taps: [f32; HalfBand::TAPS],
-    history: [f32; HalfBand::TAPS],
+    /// The samples that the filter reaches back to, then the block.
+    samples: [f32; HalfBand::TAPS + BLOCK],
 }
 
 impl HalfBand {
     const TAPS: usize = 24;
 
-    fn process(&mut self, narrow: &[f32], wide: &mut [f32]) {
-        for (&sample, pair) in narrow.iter().zip(wide.chunks_exact_mut(2)) {
-            self.history.rotate_left(1);
-            if let Some(newest) = self.history.last_mut() {
-                *newest = sample;
+    fn process(&mut self, narrow: &[f32; BLOCK], wide: &mut [f32; 2 * BLOCK]) {
+        self.samples.copy_within(BLOCK.., 0);
+        if let Some(newest) = self.samples.last_chunk_mut() {
+            *newest = *narrow;
+        }
+        // Tap by tap over the whole block: sums of neighbours go side by side in the processor's vectors, and each adds
+        // up in the order of its taps.
+        let mut between = [0.0f32; BLOCK];
+        for (tap, reached) in self.taps.iter().zip(self.samples.windows(BLOCK).skip(1)) {
+            for (sum, sample) in between.iter_mut().zip(reached) {
+                *sum += sample * tap;
             }
-            let between: f32 = self.history.iter().zip(&self.taps).map(|(x, h)| x * h).sum();
-            if let [even, odd] = pair {
-                *even = self.history.get(Self::TAPS / 2 - 1).copied().unwrap_or(0.0);
-                *odd = between;
-            }
+        }
+        let delayed = self.samples.get(Self::TAPS / 2..).unwrap_or_default();
+        for ((pair, even), odd) in wide.as_chunks_mut::<2>().0.iter_mut().zip(delayed).zip(&between) {
+            *pair = [*even, *odd];
         }
     }
 }
@@ -317,7 +370,7 @@ impl Default for HalfBand {
         }
         let gain: f32 = taps.iter().sum();
         taps.iter_mut().for_each(|tap| *tap /= gain);
-        Self { taps, history: [0.0; Self::TAPS] }
+        Self { taps, samples: [0.0; Self::TAPS + BLOCK] }
     }
 }
 
@@ -329,9 +382,10 @@ mod tests {
     fn interpolation_keeps_a_tone_and_adds_no_image() {
         let mut filter = HalfBand::default();
         let tone = |n: usize, rate: f32| (std::f32::consts::TAU * 1000.0 * n as f32 / rate).sin();
-        let narrow: Vec<f32> = (0..800).map(|n| tone(n, 8000.0)).collect();
-        let mut wide = vec![0.0; 1600];
-        filter.process(&narrow, &mut wide);
+        let narrow: Vec<f32> = (0..7 * BLOCK).map(|n| tone(n, 8000.0)).collect();
+        let mut wide = vec![0.0; 2 * narrow.len()];
+        let blocks = narrow.as_chunks().0.iter().zip(wide.as_chunks_mut().0);
+        blocks.for_each(|(narrow, wide)| filter.process(narrow, wide));
         // The even phase is the input delayed by half the filter.
         let delay = HalfBand::TAPS as f32;
         for (n, &y) in wide.iter().enumerate().skip(200) {

@@ -38,6 +38,18 @@ fn the_embedded_model_opens_and_is_small() {
     assert_eq!(model.sha256().len(), 64);
 }
 
+/// `make model-tables` writes there which weights its figures are of.
+#[test]
+fn the_tables_are_of_the_weights_that_are_shipped() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let document = fs::read_to_string(root.join("docs/MODEL.md")).unwrap();
+    for kind in ["open", "research"] {
+        let model = Model::open(&root.join(format!("models/{kind}/model.safetensors"))).unwrap();
+        let told = format!("{kind} `{}`", &model.sha256()[..12]);
+        assert!(document.contains(&told), "docs/MODEL.md has no figures of {told}: make model-tables");
+    }
+}
+
 #[test]
 fn what_was_written_is_read_back() {
     let (_folder, path) = folder_with_model("");

@@ -6,7 +6,7 @@ mod owed;
 mod queue;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use crate::event::{Event, Happening, Kind};
@@ -17,20 +17,25 @@ pub use owed::Owed;
 pub use queue::SinkCounts;
 use queue::{Popped, Queue};
 
-/// An event with its JSON, serialized once for all sinks.
+/// An event with its JSON, serialized once for all sinks, and not before one of them writes it: the ring of those who
+/// may connect later holds every event, and most are never read there.
 #[derive(Debug)]
 pub struct Published {
     /// The event.
     pub event: Event,
-    /// Its JSON, on one line and without a line end.
-    pub json: Box<str>,
+    json: OnceLock<Box<str>>,
 }
 
 impl Published {
-    /// Every event can be serialized; if one ever could not, no event is better than a broken one.
-    pub(crate) fn new(event: Event) -> Option<Arc<Self>> {
-        let json = serde_json::to_string(&event).ok()?.into_boxed_str();
-        Some(Arc::new(Self { event, json }))
+    pub(crate) fn new(event: Event) -> Arc<Self> {
+        Arc::new(Self { event, json: OnceLock::new() })
+    }
+
+    /// Its JSON, on one line and without a line end. Every event can be serialized: none has a map with keys that are
+    /// no strings.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        self.json.get_or_init(|| serde_json::to_string(&self.event).unwrap_or_default().into_boxed_str())
     }
 }
 
@@ -77,8 +82,8 @@ impl Bus {
         if wanting.peek().is_none() {
             return;
         }
-        let wordless = if self.keeps_words() { None } else { event.without_words().and_then(Published::new) };
-        let Some(published) = Published::new(event) else { return };
+        let wordless = if self.keeps_words() { None } else { event.without_words().map(Published::new) };
+        let published = Published::new(event);
         for queue in wanting {
             match wordless.as_ref().filter(|_| queue.keeps()) {
                 None => queue.push(Arc::clone(&published)),
@@ -205,7 +210,7 @@ impl Subscription {
     pub(crate) fn current(&self, published: Arc<Published>) -> Option<Arc<Published>> {
         match self.erasures.redacted(&published.event) {
             None => Some(published),
-            Some(event) if self.queue.wants(event.kind()) => Published::new(event),
+            Some(event) if self.queue.wants(event.kind()) => Some(Published::new(event)),
             Some(_) => None,
         }
     }

@@ -62,6 +62,18 @@ impl Event {
         }
     }
 
+    /// Whether [`Self::without_words`] would be another event.
+    #[must_use]
+    pub fn has_words(&self) -> bool {
+        match &self.happening {
+            Happening::WordsFinal(_) | Happening::WordsTopic(_) => true,
+            Happening::AffectAlert(alert) => alert.phrase.is_some(),
+            Happening::CueShown(cue) => cue.without_words().is_some(),
+            Happening::CallEnded(ended) => ended.summary.as_ref().is_some_and(|it| it.words.is_some()),
+            _ => false,
+        }
+    }
+
     /// The same event as it may be kept where words may not be: without its words, if it has any. In place of an
     /// utterance or a topic stands [`Erased`]; an alert loses its phrase, a cue the conditions on words, a summary its
     /// topics.

@@ -68,8 +68,8 @@ fn the_json_is_one_line() {
     let mut subscription = bus.subscribe("one", 100, &[]);
     a_call().into_iter().for_each(|event| bus.publish(event));
     while let Some(published) = subscription.try_recv() {
-        assert!(!published.json.contains('\n'));
-        assert_eq!(serde_json::from_str::<Event>(&published.json).unwrap(), published.event);
+        assert!(!published.json().contains('\n'));
+        assert_eq!(serde_json::from_str::<Event>(published.json()).unwrap(), published.event);
     }
 }
 

@@ -31,7 +31,7 @@ fn shown(events: &[Event]) -> String {
     for event in events {
         bus.publish(event.clone());
         let published = subscription.try_recv().unwrap();
-        shown += &published.json;
+        shown += published.json();
         shown += &format!("{published:?} {event:#?} {} {}", event.call.sip_call_id, event.id);
         shown += &serde_json::to_string_pretty(event).unwrap();
     }

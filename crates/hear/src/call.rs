@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sidetone_call::{Estimate, Labels, Leg, MediaKind, Side, StreamPlan};
 use sidetone_consent::permit::Permission;
 use sidetone_consent::{ListeningPermit, Medium, RecordingPermit};
 use sidetone_emotion::listener::{Listener, estimate_due};
 use sidetone_emotion::model::Model;
 use sidetone_insight::cues::{Answer, Coach};
-use sidetone_insight::{Call, Insight, Summary, Thresholds, TimelinePoint};
+use sidetone_insight::{Call, CallKept, Insight, Summary, Thresholds, TimelinePoint};
 use sidetone_language::reader::{Said, Speaker};
 
 use sidetone_tap::Arrival;
@@ -26,6 +27,8 @@ use super::words::{Dictation, Rank, Scribe, Wording};
 const MAX_STREAMS: usize = 16;
 /// Ranks that agents' words come behind those of all customers.
 const BEHIND: Rank = 100;
+/// How often it is told what another process needs to go on.
+const KEPT_EVERY: Duration = Duration::from_secs(10);
 /// Most stretches of listening that are recorded separately; beyond it the last one grows.
 const MOST_STRETCHES: usize = 32;
 
@@ -75,6 +78,16 @@ pub struct CallAnalysis {
     ready: VecDeque<(Duration, Insight)>,
     /// When the customer's voice reached the network.
     heard: Vec<(Duration, Duration)>,
+    /// When to tell again what another process needs to go on, in the call's time; `None` if no other one would.
+    keep_at: Option<Duration>,
+    now: Duration,
+}
+
+/// What another process needs to go on listening.
+#[derive(Debug, Serialize, Deserialize)]
+struct AnalysisKept {
+    insight: CallKept,
+    heard: Vec<(Duration, Duration)>,
 }
 
 impl CallAnalysis {
@@ -103,7 +116,36 @@ impl CallAnalysis {
             holds: [false; 2],
             ready: VecDeque::new(),
             heard: Vec::new(),
+            keep_at: None,
+            now: Duration::ZERO,
         }
+    }
+
+    /// Tells from now on what another process needs to go on with the call ([`Self::take_kept`]), and at once. Goes on
+    /// as another one has left it, if one has.
+    pub fn keep(&mut self, before: Option<&[u8]>) {
+        self.keep_at = Some(Duration::ZERO);
+        let Some(before) = before else { return };
+        match serde_json::from_slice(before) {
+            Ok(AnalysisKept { insight, heard }) => {
+                self.insight.go_on(insight);
+                self.heard = heard;
+                self.listened = true;
+            }
+            // What stands there is inferred of somebody, and nothing for the log.
+            Err(_) => tracing::warn!("what was inferred of a call before can't be read: it begins anew"),
+        }
+    }
+
+    /// What another process needs to go on with the call, if it is time to tell: now and then, and at once when
+    /// somebody was told something that has an end. Nothing while nobody is listened to.
+    pub fn take_kept(&mut self) -> Option<Vec<u8>> {
+        self.keep_at.take_if(|at| *at <= self.now)?;
+        self.keep_at = Some(self.now + KEPT_EVERY);
+        let insight = self.insight.kept().filter(|_| self.listening)?;
+        let mut heard = self.heard.clone();
+        heard.extend(self.customer.span());
+        serde_json::to_vec(&AnalysisKept { insight, heard }).ok()
     }
 
     /// The same call, whose agent has this coach.
@@ -361,6 +403,7 @@ impl CallAnalysis {
     /// Advances the call to `now`.
     pub fn advance(&mut self, now: Duration) {
         let now = self.call_time(now);
+        self.now = now;
         if self.closed.is_some() {
             return self.read();
         }
@@ -492,6 +535,9 @@ impl CallAnalysis {
 
     fn gather(&mut self) {
         while let Some(told) = self.insight.poll() {
+            if matches!(told.1, Insight::Alert(_) | Insight::Cue(_)) {
+                self.keep_at = self.keep_at.map(|_| Duration::ZERO);
+            }
             self.ready.push_back(told);
         }
     }

@@ -522,6 +522,11 @@ impl Ear {
         samples(std::mem::take(&mut self.voiced))
     }
 
+    /// The same without ending the stretch.
+    pub(super) fn span(&self) -> Option<(Duration, Duration)> {
+        self.span
+    }
+
     /// When the first and the last packet came whose voice reached the listener since the last time.
     pub(super) fn take_span(&mut self) -> Option<(Duration, Duration)> {
         self.span.take()

@@ -25,8 +25,9 @@ use ring::{Ring, Urgency};
 use sidetone_tap::TapReceiver;
 use sidetone_watch::{Alarm, Heartbeat};
 
-/// Pause between two polls of the rings: fresh enough for events that come once a second.
-const PACE: Duration = Duration::from_millis(10);
+/// Pause between two polls of the rings: a packet's length, so that a round has one of each party. Fresh enough for
+/// events that come once a second; orders wake the worker at once.
+const PACE: Duration = Duration::from_millis(20);
 /// Pause while no call is heard.
 const IDLE: Duration = Duration::from_millis(200);
 /// Packets taken from all rings before calls are advanced and the network runs.
@@ -165,6 +166,7 @@ impl Worker {
                     Err(_) => self.broke(call),
                 }
             }
+            Work::Keep(call, before) => self.contain(call, |analysis| analysis.keep(before.as_deref())),
             Work::Plan { call, stream, plan } => self.contain(call, |analysis| analysis.plan(stream, &plan)),
             Work::Listen(permit, since) => {
                 let call = CallKey(permit.call());
@@ -354,5 +356,8 @@ fn tell(key: CallKey, call: &mut CallAnalysis, counters: &WorkerCounters, report
     }
     if let Some(so_far) = call.take_so_far() {
         report(Outcome::Saying(key, so_far));
+    }
+    if let Some(kept) = call.take_kept() {
+        report(Outcome::Kept(key, kept));
     }
 }

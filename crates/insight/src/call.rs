@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::affect::{AffectTrack, AffectUpdate, Alert, Outcome};
 use crate::conduct::{Conduct, Meter};
-use crate::cues::{Answer, Coach, CueTold, Situation};
+use crate::cues::{Answer, Coach, CoachKept, CueTold, Situation};
 use crate::number::whole;
 use crate::summary::Summary;
 use crate::thresholds::Thresholds;
@@ -37,7 +39,7 @@ pub enum Insight {
 }
 
 /// What is inferred of the customer. Each modality is told by itself; alerts go by both.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Affect {
     voice: AffectTrack,
     words: WordsTrack,
@@ -66,7 +68,52 @@ pub struct Call {
     told_to: Duration,
 }
 
+/// What another process needs to go on with a call. It tells of what was inferred, and is to be kept no longer than
+/// that may be.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CallKept {
+    now: Duration,
+    affect: Affect,
+    meter: Meter,
+    timeline: Timeline,
+    next_conduct: Duration,
+    situation: Situation,
+    coach: Option<CoachKept>,
+    next_look: Duration,
+    interruptions: u32,
+    told_to: Duration,
+}
+
 impl Call {
+    /// What another process needs to go on with this call; `None` once the customer has objected.
+    #[must_use]
+    pub fn kept(&self) -> Option<CallKept> {
+        Some(CallKept {
+            now: self.now,
+            affect: self.affect.clone()?,
+            meter: self.meter.clone(),
+            timeline: self.timeline.clone(),
+            next_conduct: self.next_conduct,
+            situation: self.situation.clone(),
+            coach: self.coach.as_ref().map(Coach::kept),
+            next_look: self.next_look,
+            interruptions: self.interruptions,
+            told_to: self.told_to,
+        })
+    }
+
+    /// Goes on with a call of which nothing has been heard here as another process has left it.
+    pub fn go_on(&mut self, kept: CallKept) {
+        self.now = self.now.max(kept.now);
+        self.affect = Some(kept.affect);
+        (self.meter, self.timeline, self.situation) = (kept.meter, kept.timeline, kept.situation);
+        (self.next_conduct, self.next_look) = (kept.next_conduct, kept.next_look);
+        (self.interruptions, self.told_to) = (kept.interruptions, kept.told_to);
+        if let (Some(coach), Some(kept)) = (&mut self.coach, kept.coach) {
+            coach.go_on(&kept);
+        }
+    }
+
     /// A call of which nothing has been heard.
     #[must_use]
     pub fn new(thresholds: Thresholds) -> Self {

@@ -41,6 +41,7 @@ mod tests;
 mod told;
 mod written;
 
+pub(crate) use coach::CoachKept;
 pub use coach::{Coach, CueTold};
 pub use condition::{Condition, NotACondition};
 pub use example::{Example, ExampleError};

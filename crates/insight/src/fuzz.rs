@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::cues::{Answer, Coach, CueSet, CueTold};
-use crate::{Call, Insight, Phase, Thresholds};
+use crate::{Alert, Call, CallKept, Insight, Phase, Thresholds};
 use sidetone_call::{Abstention, Class, Estimate, Leg, Mention, Modality, Told, Topic, Utterance};
 
 /// The cues that come along; read once, not at each input.
@@ -15,31 +15,9 @@ static CUES: LazyLock<Arc<CueSet>> = LazyLock::new(|| Arc::new(CueSet::shipped()
 /// # Panics
 /// If it doesn't.
 pub fn call(bytes: &[u8]) {
-    let mut call = Call::new(Thresholds::default()).coached(Coach::new(Arc::clone(&CUES)));
-    let mut told = Vec::new();
+    let (mut call, mut told) = (new_call(), Vec::new());
     for piece in bytes.chunks_exact(8) {
-        let &[kind, a, b, c, d, e, f, g] = piece else { continue };
-        let leg = if kind & 1 == 0 { Leg::Customer } else { Leg::Agent };
-        let at = match kind >> 6 {
-            3 => Duration::MAX - Duration::from_millis(u64::from(a)),
-            2 => Duration::from_secs(u64::from(u16::from_be_bytes([a, b]))),
-            _ => Duration::from_millis(u64::from(u16::from_be_bytes([a, b])) * 4),
-        };
-        let length = Duration::from_millis(u64::from(u16::from_be_bytes([c, d])));
-        match (kind >> 1) & 7 {
-            0 | 1 => call.speech(leg, at, at.saturating_add(length)),
-            2 => call.syllables(leg, u32::from_be_bytes([a, b, c, d])),
-            3 => call.hold(leg, at),
-            4 => call.resume(leg, at),
-            5 => call.advance(at),
-            6 if kind & 32 != 0 => call.said(&utterance(at, length, [c, d, e, f, g])),
-            6 => call.answer(
-                at,
-                u32::from(a),
-                if b & 1 == 0 { Answer::Acknowledged } else { Answer::Dismissed },
-            ),
-            _ => call.affect(at, &sample([c, d, e, f, g])),
-        }
+        tell(&mut call, piece);
         told.extend(std::iter::from_fn(|| call.poll()));
         assert!(call.held() < 4_000, "holds {} things", call.held());
     }
@@ -55,6 +33,66 @@ pub fn call(bytes: &[u8]) {
         assert!(sentiment.lowest.valence <= sentiment.highest.valence);
     }
     assert_eq!(before, told.len());
+}
+
+fn new_call() -> Call {
+    Call::new(Thresholds::default()).coached(Coach::new(Arc::clone(&CUES)))
+}
+
+/// Tells a call one of the things that there are to tell.
+fn tell(call: &mut Call, piece: &[u8]) {
+    let &[kind, a, b, c, d, e, f, g] = piece else { return };
+    let leg = if kind & 1 == 0 { Leg::Customer } else { Leg::Agent };
+    let at = match kind >> 6 {
+        3 => Duration::MAX - Duration::from_millis(u64::from(a)),
+        2 => Duration::from_secs(u64::from(u16::from_be_bytes([a, b]))),
+        _ => Duration::from_millis(u64::from(u16::from_be_bytes([a, b])) * 4),
+    };
+    let length = Duration::from_millis(u64::from(u16::from_be_bytes([c, d])));
+    match (kind >> 1) & 7 {
+        0 | 1 => call.speech(leg, at, at.saturating_add(length)),
+        2 => call.syllables(leg, u32::from_be_bytes([a, b, c, d])),
+        3 => call.hold(leg, at),
+        4 => call.resume(leg, at),
+        5 => call.advance(at),
+        6 if kind & 32 != 0 => call.said(&utterance(at, length, [c, d, e, f, g])),
+        6 => call.answer(at, u32::from(a), if b & 1 == 0 { Answer::Acknowledged } else { Answer::Dismissed }),
+        _ => call.affect(at, &sample([c, d, e, f, g])),
+    }
+}
+
+/// A call that another process goes on with, once or time and again, tells what it would have told in one.
+///
+/// # Panics
+/// If it doesn't.
+pub fn call_in_several_processes(bytes: &[u8]) {
+    let Some((every, bytes)) = bytes.split_first() else { return };
+    let every = usize::from(*every) % 16 + 1;
+    let (mut whole, mut apart) = (new_call(), new_call());
+    for (number, piece) in bytes.chunks_exact(8).enumerate() {
+        tell(&mut whole, piece);
+        tell(&mut apart, piece);
+        assert_eq!(polled(&mut whole), polled(&mut apart));
+        if number % every == 0 {
+            let kept = serde_json::to_vec(&apart.kept()).unwrap_or_default();
+            apart = new_call();
+            let kept: Option<CallKept> = serde_json::from_slice(&kept).ok().flatten();
+            assert!(kept.is_some(), "can't be read again");
+            kept.into_iter().for_each(|kept| apart.go_on(kept));
+        }
+    }
+    assert_eq!(whole.summary(Duration::ZERO), apart.summary(Duration::ZERO));
+    assert_eq!(whole.timeline(), apart.timeline());
+    assert_eq!(polled(&mut whole), polled(&mut apart));
+}
+
+/// What a call has to tell, without the customer's words, which are never written down.
+fn polled(call: &mut Call) -> Vec<(Duration, Insight)> {
+    let told = std::iter::from_fn(|| call.poll()).map(|(at, insight)| match insight {
+        Insight::Alert(alert) => (at, Insight::Alert(Alert { phrase: None, ..alert })),
+        other => (at, other),
+    });
+    told.collect()
 }
 
 /// Any 32-bit floats at all, NaN and infinity among them.

@@ -74,7 +74,7 @@ mod timeline;
 mod words;
 
 pub use affect::{AffectUpdate, Alert, AlertKind, Basis, Phase, Relative, State, Trend};
-pub use call::{Call, Insight};
+pub use call::{Call, CallKept, Insight};
 pub use conduct::{Conduct, LegConduct, Pace, Response};
 pub use period::Period;
 pub use spelling::{did_you_mean, nearest};

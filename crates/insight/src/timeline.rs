@@ -34,14 +34,14 @@ pub struct TimelinePoint {
 
 /// Steps of one second. When a call outgrows them, steps are joined two by two and are twice as long from then on, so
 /// memory is constant and no part of the call is lost, only its detail.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Timeline {
     steps: Vec<Step>,
     width: Duration,
     most: usize,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Step {
     readings: u32,
     sums: [f64; 3],

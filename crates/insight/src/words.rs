@@ -78,7 +78,7 @@ const NEWEST: f32 = 0.5;
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// The customer's words so far.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct WordsTrack {
     utterances: u32,
     topics: BTreeMap<Topic, u32>,

@@ -88,6 +88,7 @@ proptest! {
     #[test]
     fn a_call_told_anything_keeps_its_promises(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
         fuzz::call(&bytes);
+        fuzz::call_in_several_processes(&bytes);
     }
 }
 

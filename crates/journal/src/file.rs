@@ -19,7 +19,7 @@ use crate::part::Part;
 /// Marks an SQLite file as a journal: "stjo".
 const APPLICATION: u32 = 0x7374_6a6f;
 /// The format of the file and of what stands in it. A process carries on what one of the same format has written.
-const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 1;
 /// After so many processes in a row that broke down over them, calls are given up: a call must not keep Sidetone from
 /// starting.
 const MOST_TRIES: u32 = 3;

@@ -20,6 +20,6 @@ mod writer;
 
 pub use config::JournalConfig;
 pub use error::JournalError;
-pub use file::{BESIDE, Life, Parts, Standing, examine};
+pub use file::{BESIDE, FORMAT, Life, Parts, Standing, examine};
 pub use part::Part;
 pub use writer::{Counters, Journal, Pen};

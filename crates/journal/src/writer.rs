@@ -1,6 +1,7 @@
 //! Writing without waiting: the newest state of each part is brought to the file by a thread.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -44,6 +45,7 @@ pub struct Counters {
 /// The journal of a process.
 #[derive(Debug)]
 pub struct Journal {
+    path: PathBuf,
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -100,7 +102,13 @@ impl Journal {
         let its = Arc::clone(&shared);
         let thread =
             std::thread::Builder::new().name("journal".to_owned()).spawn(move || keep(file, &its))?;
-        Ok((Self { shared, thread: Mutex::new(Some(thread)) }, life))
+        Ok((Self { path: config.path.clone(), shared, thread: Mutex::new(Some(thread)) }, life))
+    }
+
+    /// Its file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Something to write with.

@@ -140,7 +140,7 @@ impl Clerk {
 
     fn body(&self, published: &Published) -> Option<Bytes> {
         match self.format {
-            Format::Json => Some(Bytes::copy_from_slice(published.json.as_bytes())),
+            Format::Json => Some(Bytes::copy_from_slice(published.json().as_bytes())),
             Format::EmotionMl => emotionml::document(&published.event).map(Bytes::from),
         }
     }

@@ -13,17 +13,22 @@ mod udp;
 mod websocket;
 
 use std::collections::HashSet;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sidetone_book::Calls;
+use sidetone_handover::{Inherited, doubled};
 use sidetone_sip::proxy::{Destination, Output, RouteKey, RouteQuery};
 use sidetone_sip::{Flow, Transport};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 
 pub use self::by_sip::BySip;
 use self::core::Wanting;
@@ -57,6 +62,13 @@ pub struct Signalling {
     streams: Streams,
     /// Bound, and not yet served.
     listeners: Mutex<Vec<(Listen, TcpListener)>>,
+    /// The same, to be handed over.
+    doubles: Mutex<Vec<OwnedFd>>,
+    /// What takes from sockets.
+    takers: Mutex<Vec<AbortHandle>>,
+    /// Another process is about to have the sockets: nothing is read from them or sent any more. Changes under the
+    /// core's lock.
+    halted: AtomicBool,
     /// Certificates and what they are checked by; replaced by a reload.
     tls: Mutex<Option<Arc<Tls>>>,
     handshakes: Handshakes,
@@ -69,18 +81,32 @@ pub struct Signalling {
 }
 
 impl Signalling {
-    /// Binds every socket in the configuration. Messages wait in the kernel's buffers until [`Self::serve`].
+    /// Binds every socket in the configuration, or takes it from the process before. Messages wait in the kernel's
+    /// buffers until [`Self::serve`].
     ///
     /// # Errors
     /// When a socket can't be bound; the fault names it.
-    pub fn bind(core: Core, alarm: Alarm, tracer: Tracer, epoch: Instant) -> Result<Arc<Self>, Fault> {
+    pub fn bind(
+        core: Core,
+        alarm: Alarm,
+        tracer: Tracer,
+        epoch: Instant,
+        inherited: &Inherited,
+    ) -> Result<Arc<Self>, Fault> {
         let sip = core.config().sip.clone();
-        let udp = UdpSockets::bind(&sip.listen)?;
+        let udp = UdpSockets::bind(&sip.listen, inherited)?;
         let tls = certificates(&sip)?;
+        let mut doubles = Vec::new();
         let streams = sip.listen.iter().enumerate().filter(|(_, listen)| listen.transport.is_reliable());
         let listeners = streams.map(|(index, listen)| {
             let cant = |why| cant_bind(format!("sip.listen.{index}"), &listen.to_string(), listen.addr, &why);
-            Ok((*listen, streams::listen(listen.addr).map_err(cant)?))
+            let listener = match inherited.listener(listen.addr) {
+                Some(listener) => TcpListener::from_std(listener),
+                None => streams::listen(listen.addr),
+            };
+            let listener = listener.map_err(cant)?;
+            doubles.push(doubled(&listener).map_err(cant)?);
+            Ok((*listen, listener))
         });
         let listeners = listeners.collect::<Result<Vec<_>, Fault>>()?;
         let resolver = Mutex::new(Arc::new(Resolver::new(&sip.nameservers)));
@@ -91,6 +117,9 @@ impl Signalling {
             udp,
             streams: Streams::new(sip.max_connections, sip.max_connections_of_source),
             listeners: Mutex::new(listeners),
+            doubles: Mutex::new(doubles),
+            takers: Mutex::default(),
+            halted: AtomicBool::new(false),
             tls: Mutex::new(tls),
             handshakes: Handshakes::default(),
             alarm,
@@ -103,8 +132,9 @@ impl Signalling {
 
     /// Starts taking calls, on the current runtime.
     pub fn serve(self: &Arc<Self>) {
+        let mut takers = Vec::new();
         for number in 0..self.udp.len() {
-            self.alarm.vital("SIP over UDP", Arc::clone(self).serve_udp(number));
+            takers.push(self.alarm.vital("SIP over UDP", Arc::clone(self).serve_udp(number)));
         }
         let listeners = std::mem::take(&mut *self.listeners.lock().unwrap_or_else(PoisonError::into_inner));
         for (listen, listener) in listeners {
@@ -113,8 +143,9 @@ impl Signalling {
                 Transport::Ws | Transport::Wss => "SIP over WebSocket",
                 Transport::Udp | Transport::Tcp => "SIP over TCP",
             };
-            self.alarm.vital(what, Arc::clone(self).serve_connections(listen, listener));
+            takers.push(self.alarm.vital(what, Arc::clone(self).serve_connections(listen, listener)));
         }
+        *self.takers.lock().unwrap_or_else(PoisonError::into_inner) = takers;
         self.alarm.vital("SIP timers", Arc::clone(self).serve_timers());
         self.alarm.vital("health probes", Arc::clone(self).serve_health());
     }
@@ -166,6 +197,24 @@ impl Signalling {
         core.anchor().calls()
     }
 
+    /// Reads and sends nothing more: what comes waits for the process that takes the sockets over. The calls as they
+    /// are now have been written down.
+    pub fn halt(self: &Arc<Self>) {
+        self.with(|_, _| self.halted.store(true, Relaxed));
+        let takers = std::mem::take(&mut *self.takers.lock().unwrap_or_else(PoisonError::into_inner));
+        takers.iter().for_each(AbortHandle::abort);
+    }
+
+    /// The sockets, to be handed over.
+    ///
+    /// # Errors
+    /// When the process may open no more.
+    pub fn doubled(&self) -> io::Result<Vec<OwnedFd>> {
+        let mut doubles = self.udp.doubled()?;
+        doubles.append(&mut self.doubles.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(doubles)
+    }
+
     /// New name servers, after a reload.
     pub fn set_nameservers(&self, servers: &[SocketAddr]) {
         *self.resolver.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Resolver::new(servers));
@@ -192,6 +241,10 @@ impl Signalling {
 
     /// Takes one message from the network.
     fn received(&self, core: &mut Core, now: Duration, flow: &Flow, message: Bytes) {
+        // By a connection, which ends with this process.
+        if self.halted.load(Relaxed) {
+            return;
+        }
         self.tracer.received(now, flow, &message, || core.peer(flow.remote));
         core.receive(now, flow, message);
     }
@@ -246,6 +299,9 @@ impl Signalling {
     }
 
     fn send(self: &Arc<Self>, core: &mut Core, now: Duration, bytes: &Bytes, to: Destination, connect: bool) {
+        if self.halted.load(Relaxed) {
+            return;
+        }
         match to.transport {
             Transport::Udp => {
                 if self.udp.send(bytes, &to).is_err() {
@@ -326,6 +382,9 @@ impl Signalling {
             }
             self.with(|core, now| {
                 for _ in 0..BATCH {
+                    if self.halted.load(Relaxed) {
+                        break;
+                    }
                     let (length, remote) = match socket.try_recv_from(&mut buffer) {
                         Ok(received) => received,
                         Err(error) if error.kind() == ErrorKind::WouldBlock => break,

@@ -6,10 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sidetone_announce::{Playback, Voice};
 use sidetone_call::{CallKey, Exhausted, IpFamily, LocalMedia, MediaPlane, Side, StreamPlan};
+use sidetone_handover::Inherited;
 use sidetone_handshake::Settings;
 use sidetone_rtp::latch::Policy;
 use tokio::sync::mpsc::Sender;
@@ -17,7 +18,7 @@ use tokio::sync::mpsc::Sender;
 use super::aim::Aim;
 use super::handshakes::{HandshakeTotals, Handshakes, Message};
 use super::heed::Heed;
-use super::kept::StreamKept;
+use super::kept::{Halted, StreamKept};
 use super::report::{Left, Notice, RelayTotals};
 use super::shaking::HandshakeThread;
 use super::stock::{Pair, Stock};
@@ -27,6 +28,9 @@ use crate::config::{KernelUse, Latching, Media};
 use crate::protection::Keyring;
 use sidetone_tap::TapSender;
 use sidetone_watch::{Alarm, Heartbeat};
+
+/// How long a relay thread may take to leave its sockets.
+const HALTS_WITHIN: Duration = Duration::from_millis(500);
 
 /// The media plane, as the SIP core sees it.
 pub struct Engine {
@@ -133,7 +137,8 @@ impl Drop for Handle {
 }
 
 impl Engine {
-    /// Starts the relay threads. `taps` holds, for each thread, the ring to each worker.
+    /// Starts the relay threads. `taps` holds, for each thread, the ring to each worker; calls that are carried on find
+    /// their sockets among the inherited ones.
     ///
     /// # Errors
     /// When the system gives no thread or no epoll descriptor.
@@ -144,6 +149,7 @@ impl Engine {
         epoch: Instant,
         seed: u64,
         alarm: &Alarm,
+        inherited: Inherited,
     ) -> io::Result<Self> {
         let policy = match config.latching {
             Latching::Sdp => Policy::Sdp,
@@ -164,7 +170,7 @@ impl Engine {
         }
         let own = [(Side::Trunk, false), (Side::Pbx, false), (Side::Trunk, true), (Side::Pbx, true)];
         let own = own.into_iter().filter_map(|(side, v6)| config.address_toward(side, v6));
-        let stock = Stock::start(config.ports, seed, own, epoch, alarm)?;
+        let stock = Stock::start(config.ports, seed, own, inherited, epoch, alarm)?;
         Ok(Self {
             config,
             epoch,
@@ -336,6 +342,23 @@ impl Engine {
         let mut orders = self.reclaimed.remove(&call).unwrap_or_default();
         orders.push(Command::Resume { call, streams });
         self.tell(call, Command::Together(orders));
+    }
+
+    /// Ends the relay threads and keeps the sockets open for another process: what comes from here on waits in them.
+    /// Gives the sockets, and what is to be known of the streams in order to carry them on.
+    pub fn halt(&mut self) -> Halted {
+        let (told, left) = mpsc::channel();
+        for thread in &self.threads {
+            thread.orders.give(Command::Halt(told.clone()));
+        }
+        drop(told);
+        let mut all = Halted::default();
+        // Each answers, or is gone, or hangs: then its calls have no media either way.
+        while let Ok(some) = left.recv_timeout(HALTS_WITHIN) {
+            all.kept.extend(some.kept);
+            all.sockets.extend(some.sockets);
+        }
+        all
     }
 
     fn tell(&self, call: CallKey, command: Command) {

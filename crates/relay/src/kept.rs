@@ -1,9 +1,11 @@
 //! What another process needs to carry a stream on.
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sidetone_call::CallKey;
 use sidetone_rtp::latch::Latch;
 use sidetone_rtp::splice::{Bearing, Splice};
 use sidetone_rtp::stats::StreamStats;
@@ -34,6 +36,15 @@ pub(crate) struct EndKept {
     pub(crate) last_heard: Option<Duration>,
     pub(crate) by_kernel: u64,
     pub(crate) untold: u64,
+}
+
+/// What relay threads leave to another process.
+#[derive(Debug, Default)]
+pub struct Halted {
+    /// The streams of each call.
+    pub kept: Vec<(CallKey, Vec<StreamKept>)>,
+    /// The media sockets of all calls.
+    pub sockets: Vec<OwnedFd>,
 }
 
 /// Where RTP and RTCP to a party go, and how what goes there is numbered.

@@ -34,7 +34,7 @@ mod voiceover;
 pub use engine::{Announcer, Engine, PlanChange};
 pub use handshakes::HandshakeTotals;
 pub use heed::Heed;
-pub use kept::StreamKept;
+pub use kept::{Halted, StreamKept};
 pub use ports::PortPool;
 pub use prompter::{Failed, Job, Prompter, formats};
 pub use report::{EndReport, Notice, RelayTotals, StreamReport};

@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use sidetone_handover::Inherited;
 use sidetone_rtp::latch::Senders;
 use sidetone_watch::{Alarm, Heartbeat};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -62,6 +63,8 @@ struct Shared {
     wanted: Condvar,
     /// Most pairs kept ready for each address.
     most: usize,
+    /// Sockets of the process before, for its calls.
+    inherited: Inherited,
 }
 
 #[derive(Debug)]
@@ -94,6 +97,7 @@ impl Stock {
         range: PortRange,
         seed: u64,
         addresses: impl IntoIterator<Item = IpAddr>,
+        inherited: Inherited,
         epoch: Instant,
         alarm: &Alarm,
     ) -> io::Result<Self> {
@@ -106,6 +110,7 @@ impl Stock {
             }),
             wanted: Condvar::new(),
             most: READY.min(pairs / SHARE_READY),
+            inherited,
         });
         let (beat, its) = (Heartbeat::new("ports", epoch.elapsed()), Arc::clone(&shared));
         let (its_beat, its_alarm) = (beat.clone(), alarm.clone());
@@ -149,8 +154,8 @@ impl Stock {
         Some(Pair { rtp, rtcp, port, empty_since })
     }
 
-    /// Takes the two sockets of that RTP port, for a call that had them in an earlier process. `None` if they can't be
-    /// had.
+    /// Takes the two sockets of that RTP port, for a call that had them in an earlier process: the very same ones with
+    /// what waits in them, or new ones. `None` if they can't be had.
     pub(super) fn claim(&self, ip: IpAddr, port: u16) -> Option<Pair> {
         // The thread that makes pairs ready may have that very port in its hands.
         for _ in 0..CLAIM_TRIES {
@@ -173,7 +178,11 @@ impl Stock {
         if !inner.pool.claim(ip, port) {
             return None;
         }
-        match (socket(ip, port), socket(ip, port.checked_add(1)?)) {
+        let had = |port| match self.shared.inherited.datagrams(SocketAddr::new(ip, port)) {
+            Some(had) => Ok(had),
+            None => socket(ip, port),
+        };
+        match (had(port), had(port.checked_add(1)?)) {
             (Ok(rtp), Ok(rtcp)) => Some(Pair { rtp, rtcp, port, empty_since }),
             _ => {
                 inner.pool.give_back(ip, port);
@@ -291,7 +300,7 @@ mod tests {
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 117));
 
     fn stock(range: PortRange) -> Stock {
-        Stock::start(range, 7, [HERE], Instant::now(), &Alarm::new()).unwrap()
+        Stock::start(range, 7, [HERE], Inherited::default(), Instant::now(), &Alarm::new()).unwrap()
     }
 
     fn ready(stock: &Stock) -> usize {

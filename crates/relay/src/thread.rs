@@ -39,7 +39,7 @@ use unsaid::Unsaid;
 use super::frame::Frame;
 use super::handshakes::Handshakes;
 use super::heed::Heeded;
-use super::kept::Bearings;
+use super::kept::{Bearings, Halted};
 use super::relay::{Component, Outcome, Relay};
 use super::report::{Left, Notice, RelayTotals, StreamReport};
 use super::timer::Timer;
@@ -55,6 +55,8 @@ const FAIR_SHARE: usize = 64;
 const MOST_PANICS: usize = 1_000;
 /// Most sockets that one poll reports.
 const MOST_EVENTS: usize = 1_024;
+/// How late a thread that sleeps wakes up: Linux gathers its timers within 50 µs.
+const WAKING: Duration = Duration::from_micros(50);
 /// How often reports go out.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// How often the counts of a stream are told for another process to carry them on.
@@ -77,6 +79,8 @@ pub(super) struct RelayThread {
     waiting: Arc<AtomicUsize>,
     /// The thread is to end.
     ended: bool,
+    /// Whoever is left sockets and streams, once the thread is to halt.
+    heir: Option<mpsc::Sender<Halted>>,
     notices: Sender<Notice>,
     /// Channel for the ports of ended calls. The control side empties it before it takes a port, so that it never holds
     /// more entries than there are ports.
@@ -205,6 +209,7 @@ impl RelayThread {
             given,
             waiting,
             ended: false,
+            heir: None,
             notices,
             left,
             unsaid: Unsaid::new(Arc::clone(&totals)),
@@ -268,9 +273,8 @@ impl RelayThread {
                 next_report = now + REPORT_EVERY;
             }
             if self.streams.len() >= self.pace.coalesce_from && self.unfinished.is_empty() {
-                // Waits for the rest of the tick only: the time that the work took counts toward it.
                 let now = self.epoch.elapsed();
-                let rest = self.pace.tick.saturating_sub(now.saturating_sub(self.woken));
+                let rest = pause(self.pace.tick, now.saturating_sub(self.woken));
                 let due = self.timer.next().map_or(rest, |due| due.saturating_sub(now));
                 std::thread::sleep(rest.min(due));
             }
@@ -292,7 +296,9 @@ impl RelayThread {
 
     /// Waits for work for at most `wait`, and does it; false if the thread is to end.
     fn turn(&mut self, wait: Duration, events: &mut Events, frame: &mut Frame) -> io::Result<bool> {
-        let wait = if self.unfinished.is_empty() { wait } else { Duration::ZERO };
+        // After a turn that panicked, orders may wait whose waking was used up.
+        let waits = self.unfinished.is_empty() && !self.given.load(Relaxed);
+        let wait = if waits { wait } else { Duration::ZERO };
         let looking = self.epoch.elapsed();
         match self.poll.poll(events, Some(wait)) {
             Ok(()) => {}
@@ -332,6 +338,9 @@ impl RelayThread {
         self.announce();
         self.publish();
         self.unsaid.say(&self.notices);
+        if let Some(heir) = self.heir.take() {
+            self.halt(&heir);
+        }
         Ok(!self.ended)
     }
 
@@ -549,6 +558,15 @@ impl RelayThread {
             }
         }
     }
+}
+
+/// How long to wait after `work` until the sockets are looked at again. A packet that comes just after its socket was
+/// looked at waits for that long, for this turn's work and for some of the next one's, which is as much: all of it
+/// stays within the tick. Under a load that fills a tick the turns stay half a tick apart at least, so that packets are
+/// still handled many at a time.
+fn pause(tick: Duration, work: Duration) -> Duration {
+    let apart = tick.saturating_sub(work + WAKING).max(tick / 2);
+    apart.saturating_sub(work)
 }
 
 /// Copies a packet to the worker that listens to its call.

@@ -1,9 +1,14 @@
 //! Child processes that never outlive their test.
 
 use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
 
 use crate::{GUARD, until_within};
 
@@ -11,8 +16,53 @@ use crate::{GUARD, until_within};
 #[derive(Debug)]
 pub struct Process {
     name: String,
-    child: Child,
+    running: Running,
     output: PathBuf,
+}
+
+#[derive(Debug)]
+enum Running {
+    Child(Child),
+    /// A child's child, which went on when that ended.
+    Left(Pid, Option<ExitStatus>),
+}
+
+impl Running {
+    fn id(&self) -> u32 {
+        match self {
+            Self::Child(child) => child.id(),
+            Self::Left(pid, _) => pid.as_raw().unsigned_abs(),
+        }
+    }
+
+    fn try_wait(&mut self) -> Option<ExitStatus> {
+        match self {
+            Self::Child(child) => child.try_wait().unwrap_or_default(),
+            Self::Left(_, Some(status)) => Some(*status),
+            Self::Left(pid, status) => {
+                *status = match waitpid(*pid, Some(WaitPidFlag::WNOHANG)).unwrap() {
+                    WaitStatus::Exited(_, code) => Some(ExitStatus::from_raw(code << 8)),
+                    WaitStatus::Signaled(_, signal, _) => Some(ExitStatus::from_raw(signal as i32)),
+                    _ => None,
+                };
+                *status
+            }
+        }
+    }
+
+    fn kill(&mut self) {
+        match self {
+            Self::Child(child) => {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+            Self::Left(pid, None) => {
+                let _ = kill(*pid, Signal::SIGKILL);
+                let _ = waitpid(*pid, None);
+            }
+            Self::Left(_, Some(_)) => {}
+        }
+    }
 }
 
 impl Process {
@@ -51,7 +101,7 @@ impl Process {
             .stderr(out)
             .spawn()
             .unwrap_or_else(|error| panic!("{name}: {} can't be started: {error}", program.display()));
-        Self { name: name.to_owned(), child, output }
+        Self { name: name.to_owned(), running: Running::Child(child), output }
     }
 
     /// The output so far.
@@ -62,13 +112,30 @@ impl Process {
 
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+        self.running.try_wait().is_none()
     }
 
     /// Its process id.
     #[must_use]
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.running.id()
+    }
+
+    /// Orphans of its are left to the test from now on: see [`Self::goes_on_as`].
+    ///
+    /// # Panics
+    /// When the system refuses.
+    pub fn leaves_its_orphans(&self) {
+        nix::sys::prctl::set_child_subreaper(true).unwrap();
+    }
+
+    /// It has ended, or is about to, and goes on as a child of its own.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn goes_on_as(&mut self, id: u32) {
+        self.wait();
+        self.running = Running::Left(Pid::from_raw(i32::try_from(id).unwrap()), None);
     }
 
     /// Sends a signal by its name, as in `TERM`.
@@ -76,7 +143,7 @@ impl Process {
     /// # Panics
     /// When the process is no longer there.
     pub fn signal(&self, signal: &str) {
-        let line = format!("kill -{signal} {}", self.child.id());
+        let line = format!("kill -{signal} {}", self.id());
         assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success(), "{line}");
     }
 
@@ -94,10 +161,10 @@ impl Process {
     /// When it does not end in time; says what it printed.
     pub fn wait_within(&mut self, guard: Duration) -> ExitStatus {
         let (name, output) = (self.name.clone(), self.output.clone());
-        let child = &mut self.child;
+        let running = &mut self.running;
         let start = std::time::Instant::now();
         until_within(guard + Duration::from_secs(1), &format!("the end of {name}"), || {
-            let ended = child.try_wait().unwrap();
+            let ended = running.try_wait();
             if ended.is_none() && start.elapsed() > guard {
                 let printed = std::fs::read(&output).unwrap_or_default();
                 panic!(
@@ -113,8 +180,7 @@ impl Process {
 impl Process {
     /// Ends it at once, if it still runs.
     pub fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.running.kill();
     }
 }
 

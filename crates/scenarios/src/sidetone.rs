@@ -204,10 +204,23 @@ impl Sidetone {
     /// When none does.
     #[must_use]
     pub fn start_until(net: &Net, setup: &Setup, page: &str) -> Self {
+        Self::start_as(net, setup, page, &[])
+    }
+
+    /// Starts it as [`Self::start`] does, with environment variables.
+    ///
+    /// # Panics
+    /// When it does not get ready.
+    #[must_use]
+    pub fn start_with(net: &Net, setup: &Setup, environment: &[(&str, &str)]) -> Self {
+        Self::start_as(net, setup, "/readyz", environment)
+    }
+
+    fn start_as(net: &Net, setup: &Setup, page: &str, environment: &[(&str, &str)]) -> Self {
         let dir = tempfile::Builder::new().prefix("sidetone-scenario-").tempdir().unwrap();
         let config = setup.written(net, dir.path());
         let arguments = ["run".to_owned(), "--config".to_owned(), config.display().to_string()];
-        let process = Process::start("sidetone", &binary(), &arguments, dir.path());
+        let process = Process::start_with("sidetone", &binary(), &arguments, dir.path(), environment);
         let http = net.at(host::SIDETONE, 9464);
         let own = net.at(host::SIDETONE, 5060);
         let mut sidetone =
@@ -241,6 +254,31 @@ impl Sidetone {
         let arguments = ["run".to_owned(), "--config".to_owned(), config];
         self.carried_on = true;
         self.process = Process::start("sidetone", &binary(), &arguments, self.dir.path());
+        self.wait_for("/readyz");
+    }
+
+    /// Lets a program take over from it, by `sidetone upgrade`; gives what that says.
+    ///
+    /// # Errors
+    /// When none did: it goes on, or has begun anew.
+    ///
+    /// # Panics
+    /// When it does not get ready.
+    pub fn upgrade(&mut self, arguments: &[&str]) -> Result<Value, CommandFailed> {
+        self.process.leaves_its_orphans();
+        let program = binary().display().to_string();
+        let program: &[&str] = if arguments.contains(&"--program") { &[] } else { &["--program", &program] };
+        let told = self.try_command(&[&["upgrade", "--json"], program, arguments].concat())?;
+        let told: Value = serde_json::from_str(&told).unwrap();
+        self.process.goes_on_as(u32::try_from(told["pid"].as_u64().unwrap()).unwrap());
+        self.carried_on = true;
+        self.wait_for("/readyz");
+        Ok(told)
+    }
+
+    /// Another process than the one that was started has carried calls on.
+    pub fn began_anew(&mut self) {
+        self.carried_on = true;
         self.wait_for("/readyz");
     }
 

@@ -6,9 +6,12 @@
 mod trace;
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -16,12 +19,15 @@ use sidetone_book::{CallView, Calls};
 use sidetone_call::Side;
 use sidetone_consent::{Source, State, Telling};
 use sidetone_events::{Bus, Kind, Subscription};
+use sidetone_handover::{Inherited, doubled};
 use sidetone_proxy::config::Fault;
 use sidetone_proxy::signalling::Signalling;
 use sidetone_watch::Alarm;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc::Sender;
+use tokio::task::AbortHandle;
 
 use crate::snapshot::NOTHING_COUNTS;
 use crate::{Snapshot, Stats};
@@ -30,6 +36,9 @@ use crate::{Snapshot, Stats};
 const LONGEST: u64 = 64 * 1024;
 /// How long a client may take to send its request.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Steps of an upgrade that wait for their client.
+const MOST_STEPS: usize = 16;
 
 /// A client's request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +76,14 @@ pub enum Request {
     },
     /// Read the configuration again, as SIGHUP does.
     Reload,
+    /// Hand all calls over to another process, started from a program, and end. What happens is told a line each, the
+    /// result last; a client that hangs up before the calls are handed over calls it off.
+    Upgrade {
+        /// The program.
+        program: PathBuf,
+        /// How many seconds to wait for a moment in which every call can be carried on.
+        patience: u64,
+    },
     /// Take a statement about a call.
     Tell {
         /// The call, by either id.
@@ -179,6 +196,47 @@ impl NotReloaded {
     }
 }
 
+/// A wish for an upgrade.
+#[derive(Debug)]
+pub struct Upgrade {
+    /// The program that is to take over.
+    pub program: PathBuf,
+    /// How long to wait for a moment in which every call can be carried on.
+    pub patience: Duration,
+    /// Takes what happens, for the client. It is closed once that has gone, or has read all.
+    pub steps: Sender<Step>,
+}
+
+/// A step of an upgrade.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Step {
+    /// What is done now.
+    Now {
+        /// In words.
+        now: String,
+    },
+    /// The other process is up.
+    Over(Upgraded),
+    /// Nothing was handed over.
+    Failed(Failure),
+}
+
+/// The result of an upgrade.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upgraded {
+    /// The version that runs now.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// Calls that it carries on.
+    pub calls: u64,
+    /// Calls that could not be carried on, and were ended.
+    pub ended: usize,
+    /// Milliseconds from the last packet that the old process read to the moment when the new one was up.
+    pub gap_ms: u64,
+}
+
 /// Reads the configuration again. It loads models and announcements, so it is called on a thread that may block.
 pub type Reload = Arc<dyn Fn() -> Result<Reloaded, NotReloaded> + Send + Sync>;
 
@@ -196,6 +254,8 @@ pub struct Served {
     pub signalling: Arc<Signalling>,
     /// Reads the configuration again.
     pub reload: Reload,
+    /// Takes wishes for an upgrade.
+    pub upgrades: Sender<Upgrade>,
 }
 
 impl Served {
@@ -215,37 +275,65 @@ impl Served {
     }
 }
 
-/// The socket; its file is removed when this is dropped.
+/// The socket; its file is removed when this is dropped, unless another process has it then.
 #[derive(Debug)]
 pub struct ControlSocket {
     path: PathBuf,
+    socket: OwnedFd,
+    accepting: AbortHandle,
+    handed_over: AtomicBool,
+}
+
+impl ControlSocket {
+    /// Takes no more connections, and gives the socket: who comes from here on waits for another process.
+    ///
+    /// # Errors
+    /// When the process may open no more.
+    pub fn halt(&self) -> io::Result<OwnedFd> {
+        self.accepting.abort();
+        self.handed_over.store(true, Relaxed);
+        doubled(&self.socket)
+    }
 }
 
 impl Drop for ControlSocket {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
+        if !self.handed_over.load(Relaxed) {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
-/// Binds the socket and starts serving.
+/// Binds the socket, or takes it from the process before, and starts serving.
 ///
 /// # Errors
 /// When the path can't be bound, something other than a socket stands there, or another Sidetone serves it.
-pub async fn start(path: &Path, served: Served, alarm: &Alarm) -> Result<ControlSocket, Fault> {
-    if UnixStream::connect(path).await.is_ok() {
-        let problem =
-            format!("{}: another Sidetone serves it; stop that one or name another path", path.display());
-        return Err(Fault::fatal("control.socket", problem));
-    }
-    let listener = bind(path).map_err(|error| {
+pub async fn start(
+    path: &Path,
+    inherited: &Inherited,
+    served: Served,
+    alarm: &Alarm,
+) -> Result<ControlSocket, Fault> {
+    let cant = |error| {
         let problem = format!(
             "{} can't be made: {error}; name a place that Sidetone's user may write to",
             path.display()
         );
         Fault::fatal("control.socket", problem)
-    })?;
+    };
+    let listener = match inherited.local(path) {
+        Some(listener) => UnixListener::from_std(listener),
+        None if UnixStream::connect(path).await.is_ok() => {
+            let problem =
+                format!("{}: another Sidetone serves it; stop that one or name another path", path.display());
+            return Err(Fault::fatal("control.socket", problem));
+        }
+        None => bind(path),
+    };
+    let listener = listener.map_err(cant)?;
+    let socket = doubled(&listener).map_err(cant)?;
     let (alarm, served) = (alarm.clone(), Arc::new(served));
-    alarm.clone().watch("the control socket", async move {
+    let accepting = alarm.clone().watch("the control socket", async move {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
@@ -259,7 +347,7 @@ pub async fn start(path: &Path, served: Served, alarm: &Alarm) -> Result<Control
             }
         }
     });
-    Ok(ControlSocket { path: path.to_owned() })
+    Ok(ControlSocket { path: path.to_owned(), socket, accepting, handed_over: AtomicBool::new(false) })
 }
 
 /// Binds the path, replacing a socket that no process serves any more.
@@ -329,6 +417,31 @@ async fn serve(stream: UnixStream, served: Arc<Served>) -> io::Result<()> {
                 answer(&mut writer, &Failure { error }).await
             }
         },
+        Request::Upgrade { program, patience } => {
+            let (steps, mut told) = tokio::sync::mpsc::channel(MOST_STEPS);
+            let wish = Upgrade { program, patience: Duration::from_secs(patience), steps };
+            if served.upgrades.try_send(wish).is_err() {
+                let error = "it is ending, or in the midst of an upgrade".to_owned();
+                return answer(&mut writer, &Failure { error }).await;
+            }
+            let mut rest = [0; 64];
+            loop {
+                tokio::select! {
+                    step = told.recv() => match step {
+                        Some(step) => {
+                            answer(&mut writer, &step).await?;
+                            if !matches!(step, Step::Now { .. }) {
+                                return Ok(());
+                            }
+                        }
+                        None => return Ok(()),
+                    },
+                    read = reader.read(&mut rest) => if read? == 0 {
+                        return Ok(());
+                    },
+                }
+            }
+        }
         Request::Tell { id, name, value } => match Telling::parse(&name, &value) {
             Ok(telling) => match served.calls.told(&id, &telling, Source::Cli) {
                 Ok(consent) => answer(&mut writer, &Told { done: true, consent }).await,
@@ -383,7 +496,7 @@ async fn tail(
         if call.is_some_and(|id| event.event.call.id.to_string() != id) {
             continue;
         }
-        writer.write_all(event.json.as_bytes()).await?;
+        writer.write_all(event.json().as_bytes()).await?;
         writer.write_all(b"\n").await?;
         if call.is_some() && event.event.kind() == Kind::CallEnded {
             return Ok(());

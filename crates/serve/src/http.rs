@@ -21,6 +21,7 @@ mod unknown;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -38,6 +39,7 @@ use sidetone_book::Calls;
 use sidetone_consent::page::{self, Language, PageFacts};
 use sidetone_consent::report::ModelFacts;
 use sidetone_events::{Revealed, StallGuard};
+use sidetone_handover::{Inherited, doubled};
 use sidetone_oidc::Oidc;
 use sidetone_proxy::binding::cant_bind;
 use sidetone_proxy::config::Fault;
@@ -45,6 +47,7 @@ use sidetone_watch::Alarm;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep, sleep};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -103,14 +106,45 @@ pub struct Served {
     pub oidc: Option<Oidc>,
 }
 
-/// Binds the page server and starts it; returns the address bound.
+/// The page server, running.
+#[derive(Debug)]
+pub struct PageServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its socket, to be handed over.
+    socket: OwnedFd,
+    accepting: AbortHandle,
+}
+
+impl PageServer {
+    /// Takes no more connections, and gives the socket: who comes from here on waits for another process.
+    ///
+    /// # Errors
+    /// When the process may open no more.
+    pub fn halt(&self) -> io::Result<OwnedFd> {
+        self.accepting.abort();
+        doubled(&self.socket)
+    }
+}
+
+/// Binds the page server, or takes its socket from the process before, and starts it.
 ///
 /// # Errors
 /// When the address can't be bound.
-pub async fn start(listen: SocketAddr, served: Served, alarm: &Alarm) -> Result<SocketAddr, Fault> {
+pub async fn start(
+    listen: SocketAddr,
+    inherited: &Inherited,
+    served: Served,
+    alarm: &Alarm,
+) -> Result<PageServer, Fault> {
     let cant = |why| cant_bind("http.listen", &listen.to_string(), listen, &why);
-    let listener = TcpListener::bind(listen).await.map_err(cant)?;
-    let bound = listener.local_addr().map_err(cant)?;
+    let listener = match inherited.listener(listen) {
+        Some(listener) => TcpListener::from_std(listener),
+        None => TcpListener::bind(listen).await,
+    };
+    let listener = listener.map_err(cant)?;
+    let address = listener.local_addr().map_err(cant)?;
+    let socket = doubled(&listener).map_err(cant)?;
     let idle = IDLE_AFTER.max(served.heartbeat.saturating_mul(2));
     let (has_pages, most) = (served.kept.is_some(), served.connections);
     let router = router(served, alarm);
@@ -122,14 +156,14 @@ pub async fn start(listen: SocketAddr, served: Served, alarm: &Alarm) -> Result<
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         response
     }));
-    alarm.watch("the HTTP server", async move {
+    let accepting = alarm.watch("the HTTP server", async move {
         let listener = Limited::new(StallGuard::new(listener, STALLED_AFTER), most, idle);
         let service = router.into_make_service_with_connect_info::<PeerAddress>();
         if let Err(error) = axum::serve(listener, service).await {
             tracing::error!(%error, "the HTTP server ended");
         }
     });
-    Ok(bound)
+    Ok(PageServer { address, socket, accepting })
 }
 
 impl Connected<IncomingStream<'_, Limited<StallGuard>>> for PeerAddress {

@@ -21,6 +21,7 @@ mod story;
 mod texts;
 mod token;
 mod trace;
+mod upgrade;
 mod user;
 mod view;
 
@@ -62,6 +63,8 @@ enum Command {
     Drain(control::Drain),
     /// Read the configuration again without dropping calls.
     Reload(control::Reload),
+    /// Let this program take over from the one that runs, without a call hanging up.
+    Upgrade(upgrade::Upgrade),
     /// Tell Sidetone something of a call: consent, queue, agent, tier, and what else it may go by.
     Tell(control::Tell),
     /// Play an announcement into a call that is up.
@@ -129,6 +132,7 @@ impl Cli {
             Command::Health(health) => health.run(output),
             Command::Drain(drain) => drain.run(output),
             Command::Reload(reload) => reload.run(output),
+            Command::Upgrade(upgrade) => upgrade.run(output),
             Command::Tell(tell) => tell.run(output),
             Command::Announce(announce) => announce.run(output),
             Command::Analyze(analyze) => analyze.run(output),

@@ -81,6 +81,9 @@ const RECORDINGS: [(&str, Stretch); 3] = [
     ("hold", Stretch::new(0, 46).then_held()),
 ];
 
+/// What a model is tried out on.
+const TRIAL: Stretch = Stretch::new(24, 32);
+
 /// One turn of the conversation; times in seconds.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Turn {
@@ -182,6 +185,14 @@ impl Rehearsal {
         let sound = mixed(&stretch.of(&self.caller), &stretch.of(&self.agent), length);
         Ok(Some(Script { told: insights, held, turns: spoken.collect(), length, summary, sound }))
     }
+}
+
+/// How many estimates a model has of the conversation, as a trial of whether it hears at all.
+pub(crate) fn estimates(model: &Arc<Model>) -> usize {
+    let (Ok(mut rehearsal), Ok(cues)) = (Rehearsal::new(None), CueSet::shipped()) else { return 0 };
+    rehearsal.model = Arc::clone(model);
+    let heard = rehearsal.hear(&TRIAL, &Arc::new(cues));
+    heard.insights.iter().filter(|(_, insight)| matches!(insight, Insight::AffectUpdate(_))).count()
 }
 
 /// The calls that agents may practise with.

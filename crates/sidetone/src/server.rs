@@ -7,6 +7,7 @@ mod dialog_key;
 mod error;
 mod faults;
 mod from_file;
+mod handing_over;
 mod in_force;
 mod listening;
 mod lists;
@@ -25,12 +26,14 @@ use sidetone_consent::page::Language;
 use sidetone_consent::{Source, Telling};
 use sidetone_events::{Bus, Sinks, Subscription};
 use sidetone_pbx::PbxLinks;
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::task::AbortHandle;
 
 use assembly::{add_languages, feeder, kept, prompter, proxy, receipts, rules, spool};
 use census::Census;
 pub(crate) use error::StartError;
-pub(crate) use from_file::{prepare, prepare_again, prepare_elsewhere};
+pub(crate) use from_file::{prepare, prepare_again, prepare_elsewhere, prepare_to_take_over};
+pub(crate) use handing_over::{HandedOver, take_over};
 use in_force::{InForce, lock};
 use listening::listening;
 use lists::{Missing, numbers};
@@ -43,14 +46,16 @@ use crate::compliance;
 use crate::config::{Config, events_fault};
 use crate::rehearsal;
 use sidetone_book::Calls;
+use sidetone_handover::Inherited;
 use sidetone_hear::{Orders, Recognition};
 use sidetone_journal::{Journal, Pen};
 use sidetone_proxy::random;
 use sidetone_proxy::signalling::{Core, Signalling};
 use sidetone_proxy::trace::Tracer;
 use sidetone_relay::{Engine, Notice};
-use sidetone_serve::control::{self, ControlSocket, NotReloaded, Reloaded};
-use sidetone_serve::{Snapshot, http};
+use sidetone_serve::Snapshot;
+use sidetone_serve::control::{self, ControlSocket, NotReloaded, Reloaded, Upgrade};
+use sidetone_serve::http::{self, PageServer};
 use sidetone_spool::Spool;
 use sidetone_store::Feeder;
 use sidetone_tap::TapSender;
@@ -75,8 +80,14 @@ pub(crate) struct Server {
     reloader: Arc<Reloader>,
     recognition: Option<Arc<Recognition>>,
     journal: Option<Arc<Journal>>,
-    http: Option<SocketAddr>,
-    _control: ControlSocket,
+    http: Option<PageServer>,
+    control: ControlSocket,
+    /// Wishes for an upgrade.
+    upgrades: tokio::sync::Mutex<Receiver<Upgrade>>,
+    /// Where relay threads give notice, to see whether any waits.
+    notices: Sender<Notice>,
+    /// What takes them.
+    attending: AbortHandle,
 }
 
 impl Server {
@@ -87,17 +98,22 @@ impl Server {
     pub(crate) async fn start(config: Config, read_again: ReadAgain) -> Result<Self, StartError> {
         let (prepared, faults) = Prepared::new(config);
         match prepared {
-            Some(prepared) => Self::launch(prepared, read_again).await,
+            Some(prepared) => Self::launch(prepared, read_again, Inherited::default()).await,
             None => Err(StartError::Config(faults.into_iter().filter(|fault| fault.fatal).collect())),
         }
     }
 
-    /// Binds and starts everything that a configuration names, on the current tokio runtime.
+    /// Binds and starts everything that a configuration names, on the current tokio runtime. Sockets of the process
+    /// before are taken in place of new ones.
     ///
     /// # Errors
     /// When a socket, a thread or a file can't be obtained, with the key that names it. The process should end then:
     /// parts that have been started are not stopped again.
-    pub(crate) async fn launch(prepared: Prepared, read_again: ReadAgain) -> Result<Self, StartError> {
+    pub(crate) async fn launch(
+        prepared: Prepared,
+        read_again: ReadAgain,
+        inherited: Inherited,
+    ) -> Result<Self, StartError> {
         // Long: the parts in the order in which they stand on each other.
         let started = Instant::now();
         // Its clock goes on where it has calls to carry on.
@@ -140,10 +156,17 @@ impl Server {
         let (notices, inbox) = tokio::sync::mpsc::channel(MOST_NOTICES);
         let listening_at =
             config.sip.listen.iter().map(|listen| listen.addr).chain(config.http.listen.address());
-        let mut engine =
-            Engine::start(config.media.clone(), taps, &notices, epoch, random::number(), &alarm)?
-                .guarding(listening_at.collect())
-                .by_kernel(journal.is_some())?;
+        let mut engine = Engine::start(
+            config.media.clone(),
+            taps,
+            &notices,
+            epoch,
+            random::number(),
+            &alarm,
+            inherited.clone(),
+        )?
+        .guarding(listening_at.collect())
+        .by_kernel(journal.is_some())?;
         if journal.is_some() {
             engine = engine.keeping();
         }
@@ -168,7 +191,7 @@ impl Server {
             random::number(),
         );
         let tracer = Tracer::start(tracing_hasher, &calls, calls.epoch_wall(), epoch, &alarm)?;
-        let signalling = Signalling::bind(core, alarm.clone(), tracer, epoch)?;
+        let signalling = Signalling::bind(core, alarm.clone(), tracer, epoch, &inherited)?;
 
         let (sinks, links) = (Arc::new(Mutex::new(Some(sinks))), Arc::new(Mutex::new(None)));
         *lock(&links) = assembly::links(&config, &calls, &signalling, &bus)?;
@@ -220,11 +243,12 @@ impl Server {
                     oidc,
                     api: http_token.map(|token| (token, Arc::clone(&calls))),
                 };
-                Some(http::start(listen, served, &alarm).await?)
+                Some(http::start(listen, &inherited, served, &alarm).await?)
             }
             None => None,
         };
         let again = Arc::clone(&reloader);
+        let (wishes, upgrades) = tokio::sync::mpsc::channel(1);
         let served = control::Served {
             calls: Arc::clone(&calls),
             list,
@@ -232,12 +256,17 @@ impl Server {
             bus: bus.clone(),
             signalling: Arc::clone(&signalling),
             reload: Arc::new(move || again.reload()),
+            upgrades: wishes,
         };
-        let control = control::start(&config.control.socket, served, &alarm).await?;
+        let control = control::start(&config.control.socket, &inherited, served, &alarm).await?;
+        let left = inherited.close_rest();
+        if left > 0 {
+            tracing::debug!(left, "sockets of the process before that nothing here asks for are closed");
+        }
         // Last, so that no call is taken by a process that can't start completely.
         let pen = journal.as_ref().map(|journal| journal.pen());
         let book = attend(Arc::clone(&signalling), Arc::clone(&calls), alarm.clone(), inbox, pen);
-        alarm.vital("the call book", book);
+        let attending = alarm.vital("the call book", book);
         signalling.serve();
         Ok(Self {
             signalling,
@@ -251,7 +280,10 @@ impl Server {
             recognition,
             journal,
             http,
-            _control: control,
+            control,
+            upgrades: tokio::sync::Mutex::new(upgrades),
+            notices,
+            attending,
         })
     }
 
@@ -273,7 +305,7 @@ impl Server {
     /// The HTTP address.
     #[must_use]
     pub(crate) fn http(&self) -> Option<SocketAddr> {
-        self.http
+        self.http.as_ref().map(|pages| pages.address)
     }
 
     /// Waits until a vital part has broken down, and names it. The process should end then with a failure, and be

@@ -165,7 +165,7 @@ pub(crate) fn serve(
 }
 
 /// A page by HTTP/1.1, if its status is 200.
-fn get(at: SocketAddr, path: &str) -> anyhow::Result<String> {
+pub(crate) fn get(at: SocketAddr, path: &str) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect_timeout(&at, Duration::from_secs(1))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: sidetone\r\nConnection: close\r\n\r\n")?;

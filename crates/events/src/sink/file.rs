@@ -142,7 +142,7 @@ impl RotatingFile {
     fn write_event(&mut self, published: &Published) -> io::Result<()> {
         let at = self.write_line(&line(published))?;
         let event = &published.event;
-        self.places.wrote(event, self.overwrite.as_ref(), at, published.json.len());
+        self.places.wrote(event, self.overwrite.as_ref(), at, published.json().len());
         Ok(())
     }
 

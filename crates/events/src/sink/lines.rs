@@ -122,8 +122,8 @@ fn drain(subscription: &mut Subscription, writer: &mut impl LineWriter) {
 
 /// An event as a line, with its line end.
 pub(crate) fn line(published: &Published) -> String {
-    let mut line = String::with_capacity(published.json.len() + 1);
-    line.push_str(&published.json);
+    let mut line = String::with_capacity(published.json().len() + 1);
+    line.push_str(published.json());
     line.push('\n');
     line
 }

@@ -111,7 +111,7 @@ fn body(events: &[Arc<Published>]) -> Bytes {
         if place > 0 {
             body.push(',');
         }
-        body.push_str(&event.json);
+        body.push_str(event.json());
     }
     body.push(']');
     Bytes::from(body)

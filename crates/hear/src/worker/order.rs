@@ -28,6 +28,8 @@ pub enum Work {
         /// Where its customer's words are recognised, as far as its labels allow, if they are.
         words: Option<(Scribe, Wording)>,
     },
+    /// Tell from now on what another process needs to go on with the call, and go on as one has left it, if one has.
+    Keep(CallKey, Option<Vec<u8>>),
     /// Consent exists since then: listen to packets of the permit's call that came no earlier.
     Listen(ListeningPermit, Duration),
     /// Consent is missing, or has ended: listen to nothing but keys. Waiting packets are not heard either.
@@ -70,6 +72,7 @@ impl Work {
             Self::Begin { call, .. } | Self::Deafen { call, .. } | Self::Plan { call, .. } => *call,
             Self::Listen(permit, _) => CallKey(permit.call()),
             Self::Answered(call, _)
+            | Self::Keep(call, _)
             | Self::Held(call, ..)
             | Self::Resumed(call, ..)
             | Self::Labels(call, _)
@@ -87,6 +90,8 @@ pub enum Outcome {
     Insight(CallKey, Duration, Box<Insight>),
     /// The words so far of an utterance of the customer that goes on, redacted; `None` once it has ended without any.
     Saying(CallKey, Option<String>),
+    /// What another process needs to go on with the call as it is now. It tells of what was inferred.
+    Kept(CallKey, Vec<u8>),
     /// The customer pressed a key.
     Key(CallKey, char, Medium),
     /// The packets of the party on that side, of that m-line, can't be heard, or can be again.

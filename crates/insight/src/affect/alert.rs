@@ -127,7 +127,7 @@ impl Evidence {
 }
 
 /// Both triggers, and the rule between them: one upset is one alert.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Watch {
     frustration: Trigger,
     distress: Trigger,
@@ -202,7 +202,7 @@ impl Watch {
 
 /// One alert's hysteresis: raised by staying above one bound, ended by staying below a lower one, and then quiet for
 /// a cool-down.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Trigger {
     /// Since when the alert is up.
     since: Option<Duration>,

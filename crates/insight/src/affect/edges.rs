@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::number::{round3, whole};
 use crate::summary::{Moment, Sentiment};
 
@@ -15,7 +17,7 @@ const MOST_PIECES: usize = 64;
 const LEAST: Duration = Duration::from_secs(2);
 
 /// Valence of the first and of the last seconds of speech, and the extremes.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Edges {
     first: Vec<Piece>,
     first_speech: Duration,
@@ -27,7 +29,7 @@ pub(crate) struct Edges {
 }
 
 /// Some speech with the valence that was told of it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Piece {
     span: Duration,
     valence: f32,

@@ -57,7 +57,7 @@ const COUNTS: f32 = 0.4;
 const USUAL: f32 = 0.1;
 
 /// What words and conduct say just now, in log-odds over the usual.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Lift {
     at: Duration,
     words: f32,
@@ -65,6 +65,8 @@ pub(crate) struct Lift {
     valence: f32,
     /// Share of the upset that is anger.
     heat: f32,
+    /// Words of theirs: never written down.
+    #[serde(skip)]
     phrase: Option<String>,
 }
 

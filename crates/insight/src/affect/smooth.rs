@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::sample::Sound;
 use super::update::{Relative, State, Trend};
 use crate::number::round3;
@@ -10,7 +12,7 @@ use crate::thresholds::{AlertThresholds, SmoothingThresholds};
 use sidetone_call::Class;
 
 /// Exponential smoothing over speech time, not call time: a pause neither ages nor confirms what was heard.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Smooth {
     started: bool,
     judged: bool,
@@ -29,7 +31,7 @@ pub(crate) struct Smooth {
 /// What alerts go by: the same with a memory of its own, every estimate counting alike, and those that are unsure of
 /// the class counting too. How sure the model is of the class says nothing of the distress: an upset voice is often one
 /// of which it can't say whether it is angry or afraid, and a calm one of which it can't say whether it is sad.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Quick {
     pub(crate) valence: f32,
     pub(crate) arousal: f32,
@@ -218,7 +220,7 @@ fn mood(held: State, valence: f32, enter: f32) -> State {
 }
 
 /// How this caller sounds when nothing has happened yet: the mean of their first seconds, each counting alike.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Baseline {
     heard: Duration,
     odds: f32,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::alert::{Alert, AlertKind, Evidence, Phase, Watch};
 use super::edges::Edges;
 use super::fusion::{Beside, Lift};
@@ -20,7 +22,7 @@ const UPDATE_EVERY: Duration = Duration::from_secs(1);
 const ALERTS_KEPT: usize = 32;
 
 /// All that is known about the customer's affect.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct AffectTrack {
     smooth: Smooth,
     watch: Watch,

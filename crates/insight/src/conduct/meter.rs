@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::pace::PaceMeter;
 use super::spans::Spans;
 use super::{Conduct, LegConduct, Response};
@@ -25,7 +27,7 @@ pub(crate) struct Stretch {
 
 /// Both legs' talk. What is told is held back until [`ConductThresholds::settle`] has passed, because the legs
 /// are heard through separate buffers and their stretches come in any order; then it is counted once and for all.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Meter {
     customer: Talker,
     agent: Talker,
@@ -44,7 +46,7 @@ pub(crate) struct Meter {
     one_sided: bool,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Talker {
     spans: Spans,
     talking: bool,
@@ -58,7 +60,7 @@ struct Talker {
 }
 
 /// Stretches of one kind: the one going on, their total and the longest.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Run {
     current: Duration,
     total: Duration,

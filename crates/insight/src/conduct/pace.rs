@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::Pace;
 use crate::number::round3;
 use crate::thresholds::ConductThresholds;
 
 /// Syllables over speech, for the call and with a fading memory.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct PaceMeter {
     speech: Duration,
     syllables: u64,

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::rule::Cue;
 use super::set::CueSet;
 use super::situation::Moment;
@@ -57,7 +59,7 @@ pub struct Coach {
 }
 
 /// How many cues there were, and when the last ones came.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Paced {
     count: u32,
     shown: Option<Duration>,
@@ -75,7 +77,7 @@ impl Paced {
 }
 
 /// What is remembered of a cue in this call.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Track {
     /// Since when its conditions have held.
     held_since: Option<Duration>,
@@ -86,7 +88,7 @@ struct Track {
 }
 
 /// The cue that is shown.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Shown {
     place: usize,
     number: u32,
@@ -97,7 +99,7 @@ struct Shown {
     withheld: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct ToJudge {
     place: usize,
     number: u32,
@@ -106,7 +108,52 @@ struct ToJudge {
     had_alert: bool,
 }
 
+/// What another process needs to go on coaching a call. Places are those of `cues`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct CoachKept {
+    cues: Vec<String>,
+    withholds: bool,
+    tracks: Vec<Track>,
+    shown: Option<Shown>,
+    all: Paced,
+    seen: Paced,
+    to_judge: VecDeque<ToJudge>,
+}
+
 impl Coach {
+    pub(crate) fn kept(&self) -> CoachKept {
+        CoachKept {
+            cues: self.set.cues.iter().map(|cue| cue.id.clone()).collect(),
+            withholds: self.withholds,
+            tracks: self.tracks.clone(),
+            shown: self.shown,
+            all: self.all,
+            seen: self.seen,
+            to_judge: self.to_judge.clone(),
+        }
+    }
+
+    /// Goes on as another process has coached the call. The cues may have changed in between: what was of one that is
+    /// gone is forgotten.
+    pub(crate) fn go_on(&mut self, kept: &CoachKept) {
+        let now_at = |place: usize| {
+            let id = kept.cues.get(place)?;
+            self.set.cues.iter().position(|cue| cue.id == *id)
+        };
+        let mut tracks = vec![Track::default(); self.set.cues.len()];
+        for (place, track) in kept.tracks.iter().enumerate() {
+            if let Some(slot) = now_at(place).and_then(|place| tracks.get_mut(place)) {
+                *slot = *track;
+            }
+        }
+        let shown = kept.shown.and_then(|shown| Some(Shown { place: now_at(shown.place)?, ..shown }));
+        let to_judge = kept.to_judge.iter();
+        let to_judge =
+            to_judge.filter_map(|cue| Some(ToJudge { place: now_at(cue.place)?, ..*cue })).collect();
+        (self.tracks, self.shown, self.to_judge) = (tracks, shown, to_judge);
+        (self.withholds, self.all, self.seen) = (kept.withholds, kept.all, kept.seen);
+    }
+
     /// A coach with these cues, for a call that begins.
     #[must_use]
     pub fn new(set: Arc<CueSet>) -> Self {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sidetone_call::{Act, Label, Labels, Leg, Topic};
 
 use super::measure::{Aspect, Measure};
@@ -29,7 +30,7 @@ const TURN_WINDOW: Duration = Duration::from_secs(5);
 const ENOUGH_TALK: Duration = Duration::from_secs(20);
 
 /// What is going on at the moment that is counted, beside the totals of [`Conduct`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
     /// How long nobody has talked.
     pub silence: Duration,
@@ -38,7 +39,7 @@ pub struct Running {
 }
 
 /// Totals at one time.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Sample {
     at: Duration,
     talk: [Duration; 2],
@@ -46,7 +47,7 @@ struct Sample {
 }
 
 /// What has been told of a call so far.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Situation {
     affect: Option<(Duration, AffectUpdate)>,
     /// Since when an alert of each kind is up.

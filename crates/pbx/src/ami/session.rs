@@ -188,7 +188,7 @@ fn user_event(tell: &Tell, number: &str, out: &mut Vec<u8>) {
             action = action.header(variable.header(), value);
         }
     }
-    action.json(&tell.event.json).end();
+    action.json(tell.event.json()).end();
 }
 
 /// Whether a channel's name means that it speaks SIP.

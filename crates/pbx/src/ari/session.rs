@@ -410,7 +410,7 @@ fn body(tell: &Tell) -> String {
             put(&variable.header().to_ascii_lowercase(), value);
         }
     }
-    let whole = serde_json::from_str(&tell.event.json).unwrap_or(Value::Null);
+    let whole = serde_json::from_str(tell.event.json()).unwrap_or(Value::Null);
     variables.insert("event".to_owned(), whole);
     json!({ "variables": variables }).to_string()
 }

@@ -254,7 +254,7 @@ fn send_event(tell: &Tell, out: &mut Vec<u8>) {
             command = command.header(&format!("Sidetone-{}", variable.header()), value);
         }
     }
-    command.header("Content-Type", "application/json").body(&tell.event.json);
+    command.header("Content-Type", "application/json").body(tell.event.json());
 }
 
 /// Takes an event `CUSTOM sidetone::tell`: from a dialplan with all data of its channel, or from another program, which

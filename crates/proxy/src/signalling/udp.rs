@@ -2,7 +2,9 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 
+use sidetone_handover::{Inherited, doubled};
 use sidetone_sip::Transport;
 use sidetone_sip::proxy::Destination;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -21,11 +23,15 @@ pub(super) struct UdpSockets {
 
 impl UdpSockets {
     /// Binds the UDP entries of `sip.listen`.
-    pub(super) fn bind(listens: &[Listen]) -> Result<Self, Fault> {
+    pub(super) fn bind(listens: &[Listen], inherited: &Inherited) -> Result<Self, Fault> {
         let udp = listens.iter().enumerate().filter(|(_, listen)| listen.transport == Transport::Udp);
         let sockets = udp.map(|(index, listen)| {
             let cant = |why| cant_bind(format!("sip.listen.{index}"), &listen.to_string(), listen.addr, &why);
-            Ok((listen.addr, bind(listen.addr).map_err(cant)?))
+            let socket = match inherited.datagrams(listen.addr) {
+                Some(socket) => UdpSocket::from_std(socket),
+                None => bind(listen.addr),
+            };
+            Ok((listen.addr, socket.map_err(cant)?))
         });
         Ok(Self { sockets: sockets.collect::<Result<_, Fault>>()? })
     }
@@ -33,6 +39,11 @@ impl UdpSockets {
     /// A socket by its number, and the address that it is bound to.
     pub(super) fn get(&self, number: usize) -> Option<(SocketAddr, &UdpSocket)> {
         self.sockets.get(number).map(|(local, socket)| (*local, socket))
+    }
+
+    /// All of them, to be handed over.
+    pub(super) fn doubled(&self) -> io::Result<Vec<OwnedFd>> {
+        self.sockets.iter().map(|(_, socket)| doubled(socket)).collect()
     }
 
     pub(super) fn len(&self) -> usize {

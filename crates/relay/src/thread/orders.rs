@@ -3,7 +3,7 @@
 use std::hash::BuildHasher;
 use std::net::{SocketAddr, UdpSocket as StdSocket};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::mpsc::{self, TryRecvError};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::kernel::{Kernel, Ways};
 use super::{Placed, Port, RelayThread, Stream};
 use crate::handshakes::{Handshakes, Leg};
 use crate::heed::Heed;
-use crate::kept::StreamKept;
+use crate::kept::{Halted, StreamKept};
 use crate::protection::{Change, Changes, Shake};
 use crate::relay::{Component, Relay};
 use crate::report::{Left, Notice, RelayTotals};
@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Keyed { leg: Leg, change: Box<Change> },
     /// Carry out several orders before anything else happens.
     Together(Vec<Command>),
+    /// End the thread, and leave sockets and streams to another process.
+    Halt(mpsc::Sender<Halted>),
     /// Close the call's sockets and report their last state.
     Close { call: CallKey },
     /// End the thread.
@@ -101,7 +103,7 @@ impl Orders {
     /// Gives an order. It is carried out before any packet that comes after this returns. A thread that hangs holds a
     /// bounded number of orders; further ones are dropped and counted.
     pub(crate) fn give(&self, command: Command) {
-        let gives_back = matches!(command, Command::Close { .. } | Command::Stop);
+        let gives_back = matches!(command, Command::Close { .. } | Command::Stop | Command::Halt(_));
         if self.waiting.load(Relaxed) >= MOST_WAITING && !gives_back {
             self.totals.orders_lost.fetch_add(1, Relaxed);
             return;
@@ -109,8 +111,11 @@ impl Orders {
         self.waiting.fetch_add(1, Relaxed);
         // A thread that has ended takes no orders; its calls have no media either way.
         if self.commands.send(command).is_ok() {
-            self.given.store(true, Release);
-            let _ = self.waker.wake();
+            // Whoever raised it before wakes the thread, or has: one waking, a system call, for all orders of a
+            // message.
+            if !self.given.swap(true, AcqRel) {
+                let _ = self.waker.wake();
+            }
         }
     }
 }
@@ -212,6 +217,8 @@ impl RelayThread {
                     self.note_due(number);
                 }
             }
+            // After the packets that are in hand.
+            Command::Halt(heir) => self.heir = Some(heir),
             Command::Close { call } => self.close(call),
             // Nothing is received in between.
             Command::Together(orders) => orders.into_iter().for_each(|order| self.carry_out(order)),
@@ -219,6 +226,24 @@ impl RelayThread {
             #[cfg(test)]
             Command::Panic => panic!("ordered to"),
         }
+    }
+
+    /// Leaves sockets and streams to whoever carries them on, and is to end.
+    pub(super) fn halt(&mut self, heir: &mpsc::Sender<Halted>) {
+        let of = |number: &usize| self.streams.get(*number).map(|stream| stream.relay.keep(stream.index));
+        let streams =
+            self.calls.iter().map(|(call, numbers)| (*call, numbers.iter().filter_map(of).collect()));
+        let kept = streams.collect();
+        let numbers: Vec<usize> = self.ports.iter().map(|(number, _)| number).collect();
+        let mut sockets = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            if let Some(mut port) = self.ports.try_remove(number) {
+                let _ = self.poll.registry().deregister(&mut port.socket);
+                sockets.push(port.socket.into());
+            }
+        }
+        let _ = heir.send(Halted { kept, sockets });
+        self.ended = true;
     }
 
     fn play(&mut self, call: CallKey, stream: usize, toward: Side, id: PlayId, playback: Playback) {
@@ -350,12 +375,9 @@ impl RelayThread {
                 }
             }
             for placed in &stream.sockets {
-                let local = self.ports.get(placed.number).and_then(|port| port.socket.local_addr().ok());
-                if let Some(local) = local {
-                    let senders = stream.relay.senders(placed.side, placed.component);
-                    // If this fails, no control side is left to reuse the port.
-                    let _ = self.left.send(Left { local, senders });
-                }
+                let senders = stream.relay.senders(placed.side, placed.component);
+                // If this fails, no control side is left to reuse the port.
+                let _ = self.left.send(Left { local: placed.local, senders });
                 self.unregister(placed.number);
             }
             let report = stream.relay.report(stream.index);

@@ -359,3 +359,16 @@ fn a_worker_that_stands_still_costs_copies_and_no_packet() {
         assert_eq!(desk.totals.tap_dropped.load(Relaxed), unheard);
     }
 }
+
+#[test]
+fn a_packet_waits_for_less_than_a_tick_and_turns_stay_half_a_tick_apart() {
+    let (tick, micros) = (Duration::from_millis(1), Duration::from_micros);
+    for work in [0, 50, 100, 300, 450, 475].map(micros) {
+        let apart = pause(tick, work) + work;
+        assert!(apart + work + WAKING <= tick || apart == tick / 2, "{work:?}: {apart:?}");
+        assert!(apart >= tick / 2, "{work:?}: {apart:?}");
+    }
+    assert_eq!(pause(tick, micros(100)), micros(750));
+    assert_eq!(pause(tick, micros(800)), Duration::ZERO);
+    assert_eq!(pause(Duration::ZERO, micros(100)), Duration::ZERO, "switched off");
+}

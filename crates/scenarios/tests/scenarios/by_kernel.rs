@@ -199,6 +199,36 @@ fn a_call_outlives_the_program_without_one_packet_lost() {
     assert_eq!(lasting.pinned(), 0, "an orderly end leaves nothing in the kernel");
 }
 
+/// Another process takes over while the kernel forwards: nothing is lost, nothing waits, and the kernel goes on.
+#[test]
+fn an_upgrade_leaves_the_kernel_at_work() {
+    let lasting = Lasting::new();
+    let mut call = Between::machines(["10.83.1.1", "10.83.1.2"], ["10.83.2.1", "10.83.2.2"], 24, |setup| {
+        lasting.of(setup);
+    });
+    call.settle();
+    let Between { own, sidetone, caller_media, callee_media, .. } = &mut call;
+    let told = std::thread::scope(|scope| {
+        let upgrade = scope.spawn(|| own.within(|| sidetone.upgrade(&[]).unwrap()));
+        while !upgrade.is_finished() {
+            both_ways("meanwhile", caller_media, callee_media, 5);
+        }
+        upgrade.join().unwrap()
+    });
+    assert_eq!((&told["calls"], &told["ended"]), (&1.into(), &0.into()), "{told}");
+    assert_eq!(lasting.pinned(), 1);
+    both_ways("afterwards", &mut call.caller_media, &mut call.callee_media, 100);
+    let legs = until("what has passed to be known", || {
+        let now = legs(&call.sidetone);
+        now.iter().all(|leg| count(leg, "by_kernel") >= 100).then_some(now)
+    });
+    for leg in &legs {
+        assert_eq!((count(leg, "lost"), count(leg, "rejected")), (0, 0), "{leg}");
+    }
+    call.finish();
+    assert_eq!(lasting.pinned(), 0, "an orderly end leaves nothing in the kernel");
+}
+
 /// The next start does without the kernel: what the last one left there would else go on for good.
 #[test]
 fn what_was_left_in_the_kernel_is_taken_out_by_a_start_that_does_without_it() {

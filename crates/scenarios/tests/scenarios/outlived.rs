@@ -133,6 +133,27 @@ fn a_party_that_moves_to_another_address_is_found_there_after_a_kill() {
     call.finish(9);
 }
 
+/// What was heard before the kill, and where consent stands, is in the summary.
+#[test]
+fn what_was_heard_before_a_kill_is_in_the_summary() {
+    let (mut call, _journal) = answered("basic", |_| {});
+    // Longer than it may take until what was inferred is written down.
+    speak(&mut call.caller_media, &mut call.callee_media, &[speech(), speech()].concat());
+    let heard = until("the view of it", || view(&call)["affect"].as_object().cloned());
+    is_written_down(&call);
+    call.sidetone.kill_and_start_anew();
+    assert_eq!(
+        view(&call)["affect"]["leg"],
+        heard["leg"],
+        "it is shown again, before anything more was heard"
+    );
+    call.caller.open_gate();
+    let events = call.finish(6);
+    let summary = &of_kind(&events, "call.ended")[0]["data"]["summary"];
+    assert!(summary["analysis"]["speech_ms"].as_u64() > Some(3_000), "{summary}");
+    assert!(summary["sentiment"].is_object(), "{summary}");
+}
+
 /// One life after another: what one has carried on, the next one does too.
 #[test]
 fn a_call_outlives_one_process_after_another() {

@@ -68,7 +68,7 @@ impl Waiting {
         match &self.said {
             Said::Message(line) => format!("{line}\n"),
             Said::Event(call, event) => {
-                let event = &event.json;
+                let event = event.json();
                 format!("{{\"trace\":\"event\",\"call\":{call},\"unix_us\":{clock},\"event\":{event}}}\n")
             }
         }

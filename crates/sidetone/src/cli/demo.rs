@@ -169,7 +169,7 @@ async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outco
             event = events.recv() => {
                 let Some(event) = event else { bail!("Sidetone ended before the call did") };
                 if output.json {
-                    say(&event.json);
+                    say(event.json());
                 } else if !live {
                     plain(&event.event, &mut alerts, paint);
                 }

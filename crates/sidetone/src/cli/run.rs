@@ -1,15 +1,18 @@
 //! `sidetone run`.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::log_writer::LogWriter;
-use crate::server::{self, Prepared, ReadAgain, Reread, Server, StartError};
+use crate::server::{self, HandedOver, Prepared, ReadAgain, Reread, Server, StartError};
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use sidetone_handover::{Inherited, Predecessor, go_back};
 use sidetone_serve::control::NotReloaded;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -23,13 +26,27 @@ use crate::config::{self, Log, LogFormat, Problem};
 pub(super) struct Run {
     #[command(flatten)]
     file: ConfigFile,
+    /// Take over from the process that has started this one, and is behind the standard input.
+    #[arg(long, hide = true)]
+    take_over: bool,
 }
 
 impl Run {
     pub(super) fn run(self, output: Output) -> anyhow::Result<ExitCode> {
-        let file = self.file.config;
-        let (prepared, problems) = server::prepare(&file);
+        let file = std::path::absolute(&self.file.config).unwrap_or(self.file.config);
+        let before = self.take_over.then(Predecessor::behind_stdin).transpose();
+        let before = before.context("nobody is there to take over from: `sidetone upgrade` starts this")?;
+        let (prepared, problems) = match &before {
+            Some(_) => server::prepare_to_take_over(&file),
+            None => server::prepare(&file),
+        };
+        // What would be tolerated at a start is no reason to replace a process that works.
+        let prepared = prepared.filter(|_| before.is_none() || problems.iter().all(|problem| !problem.fatal));
         let Some(prepared) = prepared else {
+            if let Some(before) = &before {
+                let fatal = problems.iter().filter(|problem| problem.fatal).map(ToString::to_string);
+                before.unfit(&fatal.collect::<Vec<_>>().join("; "));
+            }
             for problem in &problems {
                 if output.json {
                     eprintln!("{}", serde_json::to_string(problem)?);
@@ -41,15 +58,43 @@ impl Run {
         };
         let log = &prepared.config().log;
         let format = if output.json { LogFormat::Json } else { log.format };
-        let (filter, _last_words) = log_to_stderr(&Log { format, ..log.clone() })?;
+        let (filter, last_words) = log_to_stderr(&Log { format, ..log.clone() })?;
         tell(&problems);
         let reload = {
             let file = file.clone();
             Box::new(move || reread(&file, &filter))
         };
         raise_descriptor_limit(prepared.config().limits.calls, prepared.config().http.connections.most());
-        runtime()?.block_on(serve(&file, prepared, reload))
+        let inherited = match &before {
+            Some(before) => server::take_over(before, &prepared).context("not taking over")?,
+            None => Inherited::default(),
+        };
+        let arguments = arguments(&file, output);
+        match runtime()?.block_on(serve(&file, prepared, reload, inherited, before, &arguments))? {
+            Ending::Over => Ok(ExitCode::SUCCESS),
+            Ending::GoBack(sockets) => {
+                tracing::warn!("beginning anew");
+                drop(last_words);
+                Err(go_back(&arguments, &sockets))
+                    .context("this process could not begin anew, and its calls are lost")
+            }
+        }
     }
+}
+
+/// What a process is told that takes over from this one.
+fn arguments(file: &Path, output: Output) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = ["run", "--take-over", "--config"].map(OsString::from).into();
+    arguments.push(file.into());
+    arguments.extend(output.json.then(|| OsString::from("--json")));
+    arguments
+}
+
+/// How a run ends.
+enum Ending {
+    Over,
+    /// This process has let go of its calls, and nobody has them: it has to begin anew, with these sockets.
+    GoBack(Vec<OwnedFd>),
 }
 
 /// Prepares the configuration as for a start. The log level changes only once all of it is in force.
@@ -96,12 +141,19 @@ pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .context("the runtime can't be started")
 }
 
-async fn serve(file: &Path, prepared: Prepared, reload: ReadAgain) -> anyhow::Result<ExitCode> {
+async fn serve(
+    file: &Path,
+    prepared: Prepared,
+    reload: ReadAgain,
+    inherited: Inherited,
+    before: Option<Predecessor>,
+    arguments: &[OsString],
+) -> anyhow::Result<Ending> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     let listen: Vec<String> = prepared.config().sip.listen.iter().map(ToString::to_string).collect();
-    let server = match Server::launch(prepared, reload).await {
+    let server = match Server::launch(prepared, reload, inherited).await {
         Ok(server) => server,
         Err(StartError::Config(faults)) => {
             let problems: Vec<String> = config::place(file, faults).iter().map(ToString::to_string).collect();
@@ -111,8 +163,16 @@ async fn serve(file: &Path, prepared: Prepared, reload: ReadAgain) -> anyhow::Re
     };
     let http = server.http().map(|addr| addr.to_string());
     tracing::info!(listen = listen.join(" "), http, version = env!("CARGO_PKG_VERSION"), "sidetone is ready");
+    if let Some(before) = before {
+        before.up(server.calls() as u64);
+    }
     loop {
         tokio::select! {
+            wish = server.upgrade_wanted() => match server.hand_over(wish, arguments.to_vec()).await {
+                HandedOver::No => {}
+                HandedOver::Yes => return Ok(Ending::Over),
+                HandedOver::GoBack(sockets) => return Ok(Ending::GoBack(sockets)),
+            },
             _ = hang_up.recv() => {
                 // The outcome is logged; a running process does not end because of an unreadable file.
                 let _ = server.reload().await;
@@ -133,7 +193,7 @@ async fn serve(file: &Path, prepared: Prepared, reload: ReadAgain) -> anyhow::Re
     }
     server.shutdown().await;
     tracing::info!("ended");
-    Ok(ExitCode::SUCCESS)
+    Ok(Ending::Over)
 }
 
 /// How long an ending process waits for its last log lines to be written.

@@ -13,8 +13,17 @@ pub(super) enum Held {
     ByNobody,
     /// This process has bound them.
     ByThisProcess,
+    /// The process before has bound them, and will give them.
+    ByTheProcessBefore,
     /// Another machine has them.
     Elsewhere,
+}
+
+impl Held {
+    /// Whether a Sidetone runs by this configuration right now, as it should.
+    pub(super) const fn in_use(self) -> bool {
+        matches!(self, Self::ByThisProcess | Self::ByTheProcessBefore)
+    }
 }
 
 /// Why a secret can't be obtained.

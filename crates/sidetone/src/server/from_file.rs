@@ -25,6 +25,11 @@ pub(crate) fn prepare_again(file: &Path) -> (Option<Prepared>, Vec<Problem>) {
     prepare_by(file, Prepared::again)
 }
 
+/// As [`prepare`], while the process before still runs by the file: this one takes over from it.
+pub(crate) fn prepare_to_take_over(file: &Path) -> (Option<Prepared>, Vec<Problem>) {
+    prepare_by(file, Prepared::to_take_over)
+}
+
 fn prepare_by(
     file: &Path,
     prepare: impl Fn(Config) -> (Option<Prepared>, Vec<Fault>),

@@ -66,6 +66,12 @@ impl Prepared {
         Self::load(config, Held::ByThisProcess)
     }
 
+    /// As [`Self::new`], while the process before still runs: it will give its sockets and files.
+    #[must_use]
+    pub(crate) fn to_take_over(config: Config) -> (Option<Self>, Vec<Fault>) {
+        Self::load(config, Held::ByTheProcessBefore)
+    }
+
     /// As [`Self::new`], for another machine: its addresses are not checked.
     #[must_use]
     pub(crate) fn elsewhere(config: Config) -> (Option<Self>, Vec<Fault>) {
@@ -114,14 +120,14 @@ impl Prepared {
         }
         // This process writes to it, or does not before it is started anew.
         if let Some(spool) = &config.spool
-            && held != Held::ByThisProcess
+            && !held.in_use()
             && let Err(error) = SpoolFile::examine(&spool.path)
         {
             faults.add(spool_fault(&error));
         }
         if let Some(store) = &config.store
             && store.fault().is_none()
-            && held != Held::ByThisProcess
+            && !held.in_use()
             && let Err(error) = Store::examine(store)
         {
             faults.add(store_fault(store, &error));
@@ -184,7 +190,7 @@ fn model(config: &Config, faults: &mut Faults) -> Option<Arc<Model>> {
 /// What recognises words. Calls are carried and heard without it, so its want is no reason to refuse the configuration.
 fn words(config: &Config, held: Held, faults: &mut Faults) -> Option<Words> {
     // This process goes on with the recogniser that it has, and another machine has its own.
-    if !config.language.enabled || held != Held::ByNobody {
+    if !config.language.enabled || matches!(held, Held::ByThisProcess | Held::Elsewhere) {
         return None;
     }
     match Words::open(&config.language) {

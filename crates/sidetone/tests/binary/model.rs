@@ -149,6 +149,8 @@ fn an_operator_trains_judges_adapts_and_budgets_on_their_own_calls() {
     assert_eq!(told["scenes"].as_array().unwrap().len(), 3);
     assert!(told["scenes"][0]["estimates"].as_u64().unwrap() > 100);
     assert!(told["upsets"]["calls"].as_u64().unwrap() >= 4, "{told}");
+    assert_eq!(told["at_once"]["calls"], told["upsets"]["calls"], "{told}");
+    assert!(told["happy"]["alerted"].as_u64() <= told["happy"]["calls"].as_u64(), "{told}");
 
     // Paired by clip with the adapted one; and asked about a corpus that it never had.
     let paired = ["model", "eval", "--model", &weights, "--against", &other, "--json"];

@@ -26,6 +26,12 @@ pub enum NotTakenUp {
     Ports(#[from] Exhausted),
 }
 
+impl Call {
+    fn can_be_kept(&self) -> bool {
+        self.phase == Phase::Answered && !self.terms.holds_keys()
+    }
+}
+
 impl<M: MediaPlane> Anchor<M> {
     /// Notes from now on which calls change, for [`Self::take_changed`].
     pub fn note_changes(&mut self) {
@@ -58,11 +64,13 @@ impl<M: MediaPlane> Anchor<M> {
     /// of ours.
     #[must_use]
     pub fn kept(&self, key: CallKey) -> Option<Vec<u8>> {
-        let call = self.calls.get(&key)?;
-        if call.phase != Phase::Answered || call.terms.holds_keys() {
-            return None;
-        }
-        serde_json::to_vec(call).ok()
+        serde_json::to_vec(self.calls.get(&key).filter(|call| call.can_be_kept())?).ok()
+    }
+
+    /// The calls that end with this process: [`Self::kept`] has nothing of them.
+    #[must_use]
+    pub fn not_kept(&self) -> Vec<CallKey> {
+        self.calls.iter().filter(|(_, call)| !call.can_be_kept()).map(|(key, _)| *key).collect()
     }
 
     /// Call-ID of a call, and the peer that has begun it.

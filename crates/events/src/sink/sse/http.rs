@@ -88,7 +88,7 @@ async fn listen(
 async fn told(client: &mut Client) -> Option<Event> {
     let published = client.next().await?;
     let event = &published.event;
-    Some(Event::default().id(event.id.to_string()).event(event.kind().name()).data(&published.json))
+    Some(Event::default().id(event.id.to_string()).event(event.kind().name()).data(published.json()))
 }
 
 /// A query that is no filter of the stream.

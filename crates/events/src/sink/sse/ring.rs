@@ -1,6 +1,6 @@
 //! The newest events, by their position in the order of publication.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use crate::bus::{Erasure, Published};
@@ -13,6 +13,8 @@ pub(super) struct Ring {
     capacity: usize,
     start: u64,
     closed: bool,
+    /// Calls of which it holds words.
+    worded: HashSet<CallId>,
 }
 
 pub(super) enum Taken {
@@ -28,7 +30,13 @@ pub(super) enum Taken {
 
 impl Ring {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { events: VecDeque::new(), capacity: capacity.max(1), start: 0, closed: false }
+        Self {
+            events: VecDeque::new(),
+            capacity: capacity.max(1),
+            start: 0,
+            closed: false,
+            worded: HashSet::new(),
+        }
     }
 
     pub(super) fn push(&mut self, event: Arc<Published>) {
@@ -36,13 +44,26 @@ impl Ring {
             self.events.pop_front();
             self.start += 1;
         }
+        // Some call's end was lost in a queue that was full: its words fall out of the ring with time.
+        if self.worded.len() >= self.capacity {
+            self.worded.clear();
+            let worded = self.events.iter().filter(|held| held.event.has_words());
+            self.worded.extend(worded.map(|held| held.event.call.id));
+        }
+        if event.event.has_words() {
+            self.worded.insert(event.event.call.id);
+        }
         self.events.push_back(event);
     }
 
     /// The call is over, and what was said in it may not be kept. Positions stay the same.
     pub(super) fn forget_words(&mut self, call: CallId) {
+        // Most calls have none, and the ring holds thousands of events.
+        if !self.worded.remove(&call) {
+            return;
+        }
         for held in self.events.iter_mut().filter(|held| held.event.call.id == call) {
-            if let Some(rest) = held.event.without_words().and_then(Published::new) {
+            if let Some(rest) = held.event.without_words().map(Published::new) {
                 *held = rest;
             }
         }
@@ -51,11 +72,8 @@ impl Ring {
     /// Removes erased inferences. Positions stay the same.
     pub(super) fn erase(&mut self, erasures: &[Erasure]) {
         for held in &mut self.events {
-            if held.event.infers()
-                && erasures.iter().any(|erasure| erasure.covers(&held.event))
-                && let Some(rest) = Published::new(held.event.without_inferences())
-            {
-                *held = rest;
+            if held.event.infers() && erasures.iter().any(|erasure| erasure.covers(&held.event)) {
+                *held = Published::new(held.event.without_inferences());
             }
         }
     }

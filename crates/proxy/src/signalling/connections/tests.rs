@@ -1,4 +1,5 @@
 use sidetone_events::{Bus, NumberHasher};
+use sidetone_handover::Inherited;
 use sidetone_sip::anchor::Anchor;
 use sidetone_sip::notification::{InfoFilter, Legs};
 use sidetone_sip::proxy::{Listener, Proxy, Settings};
@@ -49,8 +50,16 @@ fn bound() -> (Arc<Signalling>, SocketAddr) {
     .unwrap();
     let epoch = std::time::Instant::now();
     let (notices, _inbox) = channel(16);
-    let engine =
-        Engine::start(config.media.clone(), vec![Vec::new()], &notices, epoch, 1, &Alarm::new()).unwrap();
+    let engine = Engine::start(
+        config.media.clone(),
+        vec![Vec::new()],
+        &notices,
+        epoch,
+        1,
+        &Alarm::new(),
+        Inherited::default(),
+    )
+    .unwrap();
     let settings = Settings::new(vec![Listener::bound(Transport::Tcp, port)]);
     let anchor = Anchor::new(engine, sidetone_sip::anchor::Settings::default());
     let calls = Calls::new(
@@ -66,7 +75,7 @@ fn bound() -> (Arc<Signalling>, SocketAddr) {
     let tracer =
         crate::trace::Tracer::start(hasher, &calls, calls.epoch_wall(), epoch, &Alarm::new()).unwrap();
     let core = Core::new(Arc::new(config), Proxy::new(settings, asides, 1), calls, 1);
-    (Signalling::bind(core, Alarm::new(), tracer, epoch).unwrap(), port)
+    (Signalling::bind(core, Alarm::new(), tracer, epoch, &Inherited::default()).unwrap(), port)
 }
 
 fn signalling() -> (Arc<Signalling>, SocketAddr) {

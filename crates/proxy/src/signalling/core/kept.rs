@@ -50,7 +50,8 @@ impl Core {
             self.anchor().terminate(now, key, Cause::Failed);
             return Err(NotCarriedOn::Peer);
         }
-        if let Err(error) = self.calls.take_up(since, book) {
+        let inferred = parts.get(&Part::Insight).map(Vec::as_slice);
+        if let Err(error) = self.calls.take_up(since, book, inferred) {
             self.anchor().terminate(now, key, Cause::Failed);
             return Err(error.into());
         }
@@ -66,6 +67,18 @@ impl Core {
             self.shares.begun(key, name);
         }
         Ok(())
+    }
+
+    /// Calls that are up.
+    #[must_use]
+    pub fn calls_up(&self) -> usize {
+        self.anchor_ref().calls()
+    }
+
+    /// The calls that end with this process, whatever is written down.
+    #[must_use]
+    pub fn not_kept(&self) -> Vec<CallKey> {
+        self.anchor_ref().not_kept()
     }
 
     /// Writes down the calls that the messages just handled have changed.

@@ -94,7 +94,7 @@ pub(super) async fn run(pages: bool, output: Output) -> anyhow::Result<ExitCode>
             _ => {}
         }
         if output.json {
-            say(&event.json);
+            say(event.json());
         } else {
             plain(&event.event, &mut alerts, paint);
         }

@@ -1,6 +1,8 @@
 //! `sidetone model budget`: calls of a corpus's speakers as the shipped alert logic hears them. How many alerts an hour
-//! without any reason for one raises, how soon an upset is told, and how soon that it is over.
+//! without any reason for one raises, how soon an upset is told, and how soon that it is over; whether one is told that
+//! was there from the first word, and how often joy is taken for one.
 
+mod course;
 mod line;
 mod trace;
 mod upset;
@@ -24,15 +26,18 @@ use super::arguments::share;
 use super::eval::figure;
 use crate::cli::model::weights::{Weights, bar, there};
 use crate::cli::output::{Output, say, say_json};
+use course::{Alerted, Number, Stage};
 use line::Line;
 use trace::{At, Trace};
 use upset::{Turns, Upsets};
-use voices::{Speakers, hiss, late, mixed, string};
+use voices::{Speaker, Speakers, late, mixed, string};
 
 /// Samples in a second.
 const RATE: usize = 8000;
 /// How long a call of strung clips is, in samples: ten minutes.
 const CALL: usize = 600 * RATE;
+/// Prompts that are no longer are single words, in samples: 1.2 s.
+const PROMPT: usize = 9600;
 /// What a caller says calmly before something upsets them, in samples: 30 s with the pauses between clips, some 15 s of
 /// speech.
 const BEFORE: usize = 30 * RATE;
@@ -62,14 +67,17 @@ pub(crate) struct Budget {
     /// Only these corpora.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     corpora: Vec<String>,
-    /// Files, or folders of them, in which nobody speaks with feeling: hold music, prompts.
+    /// Files, or folders of them, in which nobody speaks with feeling: hold music, prompts. Each is counted by itself.
     #[arg(long, value_name = "PATHS", value_delimiter = ',')]
     sounds: Vec<PathBuf>,
-    /// Hours of each kind of calm speech to string together.
+    /// Folders of prompts, each spoken by one voice: strung together into two calls of ten minutes.
+    #[arg(long, value_name = "DIRS", value_delimiter = ',')]
+    prompts: Vec<PathBuf>,
+    /// Hours of each kind of calm speech to string together, in calls of ten minutes.
     #[arg(long, default_value_t = 2.0)]
     hours: f64,
-    /// Calls in which each speaker grows upset and calms down. Every second one has a calm agent who comes back, and
-    /// noise on the line.
+    /// Calls in which each speaker grows upset and calms down; as many in which they are upset from the first word, and
+    /// grow happy. Every second one has a calm agent who comes back, and noise on the line.
     #[arg(long, default_value_t = 2, value_name = "CALLS")]
     upsets: usize,
     /// Share of a clip's listeners, where it has votes, that must have heard it as calm, or as angry or afraid.
@@ -152,10 +160,14 @@ impl Budget {
         if speakers.0.is_empty() {
             bail!("no speaker that the model does not know has a neutral or calm clip: name other speakers");
         }
-        let sounds = files(&self.sounds)?;
-        let calls = ((self.hours * 3600.0 * RATE as f64 / CALL as f64).ceil() as usize).max(1);
+        let sounds: Vec<Vec<PathBuf>> =
+            self.sounds.iter().map(|path| files(std::slice::from_ref(path))).collect::<Result<_, _>>()?;
+        let calls = (self.hours * 3600.0 * RATE as f64 / CALL as f64).ceil() as usize;
         let bar = bar("listening");
-        bar.set_length((3 * calls + sounds.len() + self.upsets * speakers.0.len()) as u64);
+        bar.set_length(
+            (3 * calls + sounds.iter().map(Vec::len).sum::<usize>() + 3 * self.upsets * speakers.0.len())
+                as u64,
+        );
         let mut trace = Trace::open(self.trace.as_deref())?;
         let mut rng = Rng::new(self.seed);
 
@@ -179,50 +191,72 @@ impl Budget {
 
         let mut turns: BTreeMap<String, Vec<Turns>> = BTreeMap::new();
         let mut by_line: [BTreeMap<String, Vec<Turns>>; 2] = Default::default();
-        for (place, speaker) in speakers.0.iter().enumerate().filter(|(_, who)| !who.upset.is_empty()) {
-            for number in 0..self.upsets {
-                let busy = number % 2 == 1;
-                let mut line = Line::new(&model, Thresholds::default());
-                let mut say = |line: &mut Line, phase, clips: &[Vec<i16>], length| {
-                    let at = At { scene: &speaker.name, call: number, phase };
-                    let voice = string(clips, length, &mut rng);
-                    let mut note = |estimate: &_| trace.note(at, estimate);
-                    if !busy {
-                        return line.hear(&voice, &[], &mut note);
-                    }
-                    let agent = speakers.other(place, length, false, &mut rng);
-                    let noisy = mixed(&voice, &hiss(&voice, &mut rng), HISS);
-                    line.hear(&mixed(&noisy, &late(&agent, LATE), CROSSTALK), &agent, &mut note)
-                };
-                say(&mut line, "before", &speaker.calm, BEFORE)?;
-                let upset = line.now();
-                say(&mut line, "upset", &speaker.upset, UPSET)?;
-                let (calm, while_upset) = (line.now(), line.shift());
-                say(&mut line, "after", &speaker.calm, AFTER)?;
-                let turn = Turns::of(&line, upset, calm, while_upset);
-                let [quiet_line, busy_line] = &mut by_line;
-                for of in [&mut turns, if busy { busy_line } else { quiet_line }] {
-                    of.entry(speaker.name.clone()).or_default().push(turn);
-                }
-                bar.inc(1);
+        let [mut at_once, mut happy]: [BTreeMap<String, Vec<bool>>; 2] = Default::default();
+        let mut stage = Stage { model: &model, speakers: &speakers, rng: &mut rng, trace: &mut trace };
+        let calls_of = |upsets: usize, which: fn(&Speaker) -> bool| {
+            let places = speakers.0.iter().enumerate().filter(move |(_, speaker)| which(speaker));
+            places.flat_map(move |(place, speaker)| {
+                (0..upsets).map(move |call| (Number { place, call }, speaker.name.clone()))
+            })
+        };
+        for (number, name) in calls_of(self.upsets, |speaker| !speaker.upset.is_empty()) {
+            let turn = stage.upset(number)?;
+            let [quiet_line, busy_line] = &mut by_line;
+            for of in [&mut turns, if number.busy() { busy_line } else { quiet_line }] {
+                of.entry(name.clone()).or_default().push(turn);
             }
+            bar.inc(1);
+        }
+        for (number, name) in calls_of(self.upsets, |speaker| !speaker.upset.is_empty()) {
+            at_once.entry(name).or_default().push(stage.at_once(number)?);
+            bar.inc(1);
+        }
+        for (number, name) in calls_of(self.upsets, |speaker| !speaker.happy.is_empty()) {
+            happy.entry(name).or_default().push(stage.happy(number)?);
+            bar.inc(1);
         }
         let upsets = Upsets::of(&turns);
         let [quiet, busy] = by_line.map(|turns| Upsets::of(&turns));
+        let (at_once, happy) = (Alerted::of(&at_once), Alerted::of(&happy));
 
-        let mut others = Scene::new("music and prompts");
-        for file in &sounds {
-            others.hear(&model, &audio::read(file)?, &[], &mut trace)?;
-            bar.inc(1);
-        }
-        if !sounds.is_empty() {
+        for (path, files) in self.sounds.iter().zip(&sounds) {
+            let mut others = Scene::new(&format!("sounds: {}", path.display()));
+            for file in files {
+                others.hear(&model, &audio::read(file)?, &[], &mut trace)?;
+                bar.inc(1);
+            }
             scenes.push(others);
+        }
+        for folder in &self.prompts {
+            let spoken: Vec<Vec<i16>> = files(std::slice::from_ref(folder))?
+                .iter()
+                .map(|file| audio::read(file))
+                .collect::<Result<_, _>>()?;
+            let spoken: Vec<Vec<i16>> = spoken.into_iter().filter(|clip| clip.len() > PROMPT).collect();
+            let mut strung = Scene::new(&format!("prompts: {}", folder.display()));
+            for _ in 0..2 {
+                strung.hear(&model, &string(&spoken, CALL, &mut rng), &[], &mut trace)?;
+            }
+            scenes.push(strung);
         }
         bar.finish_and_clear();
         if output.json {
-            say_json(&json!({ "scenes": scenes, "upsets": upsets, "quiet_line": quiet, "busy_line": busy }))?;
+            say_json(&json!({
+                "scenes": scenes, "upsets": upsets, "quiet_line": quiet, "busy_line": busy,
+                "at_once": at_once, "happy": happy,
+            }))?;
         } else {
             print(&model, &scenes, &upsets, [&quiet, &busy]);
+            for (course, alerted) in
+                [("upset from the first word, told", &at_once), ("calm, then happy, taken for upset", &happy)]
+            {
+                say(format_args!(
+                    "  {course:<36} {} of {} calls, {}",
+                    alerted.alerted,
+                    alerted.calls,
+                    figure(alerted.share.as_ref())
+                ));
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -248,7 +282,7 @@ fn print(model: &Network, scenes: &[Scene], upsets: &Upsets, by_line: [&Upsets; 
     let alerts: usize = scenes.iter().map(|scene| scene.alerts).sum();
     say(format_args!(
         "\nfalse alerts in all: {alerts} in {hours:.1} h, {:.2} in ten hours",
-        10.0 * alerts as f64 / hours
+        10.0 * alerts as f64 / hours.max(1e-9)
     ));
     let seconds = |time: Option<f64>| time.map_or_else(|| "-".to_owned(), |time| format!("{time:.1} s"));
     say(format_args!(

@@ -18,7 +18,7 @@ pub(super) fn check(config: &Config, held: Held, faults: &mut Faults) {
     if held == Held::Elsewhere {
         return;
     }
-    let ours = held == Held::ByThisProcess || may_be_served(&config.control.socket);
+    let ours = held.in_use() || may_be_served(&config.control.socket);
     let mut told: Vec<IpAddr> = Vec::new();
     let mut probe = |key: String, socket: &str, kind: Type, at: SocketAddr, faults: &mut Faults| {
         let Err(why) = bind(kind, at) else { return };

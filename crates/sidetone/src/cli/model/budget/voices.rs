@@ -13,14 +13,15 @@ pub(super) struct Speaker {
     pub(super) name: String,
     pub(super) calm: Vec<Vec<i16>>,
     pub(super) upset: Vec<Vec<i16>>,
+    pub(super) happy: Vec<Vec<i16>>,
 }
 
 /// Those who have calm clips.
 pub(super) struct Speakers(pub(super) Vec<Speaker>);
 
 impl Speakers {
-    /// Reads their neutral and calm clips, and the angry and afraid ones. Where listeners were asked, at least the
-    /// share `agreed` of them must have heard the clip as such.
+    /// Reads their neutral and calm clips, the angry and afraid ones, and the happy ones. Where listeners were asked,
+    /// at least the share `agreed` of them must have heard the clip as such.
     pub(super) fn read(manifest: &Manifest, root: &Path, agreed: f32) -> anyhow::Result<Self> {
         let mut speakers: BTreeMap<&str, Speaker> = BTreeMap::new();
         for entry in &manifest.entries {
@@ -30,6 +31,7 @@ impl Speakers {
             let (clips, kind): (_, &[Class]) = match entry.class() {
                 Some(Class::Neutral | Class::Calm) => (&mut speaker.calm, &[Class::Neutral, Class::Calm]),
                 Some(Class::Anger | Class::Fear) => (&mut speaker.upset, &[Class::Anger, Class::Fear]),
+                Some(Class::Happiness) => (&mut speaker.happy, &[Class::Happiness]),
                 _ => continue,
             };
             if heard_as(entry, kind).is_none_or(|share| share >= agreed) {
