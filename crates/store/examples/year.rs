@@ -111,6 +111,10 @@ fn main() {
                 ..any()
             },
         ),
+        (
+            "one to five minutes, outgoing",
+            CallFilter { length: Some(CallLength::ToFive), direction: Some("outbound".to_owned()), ..any() },
+        ),
         ("five to fifteen minutes", CallFilter { length: Some(CallLength::ToFifteen), ..any() }),
         ("under a minute", CallFilter { length: Some(CallLength::UnderOne), ..any() }),
         (

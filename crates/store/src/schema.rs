@@ -325,7 +325,28 @@ pub(crate) const STEPS: [&str; 11] = [
      CREATE INDEX calls_on_thanks ON calls (started, id, direction, trunk, queue, team, tier, alerts, calmed, ended,
          answered, shift) WHERE ' ' || topics || ' ' LIKE '% thanks %';
      CREATE INDEX calls_on_urgent ON calls (started, id, direction, trunk, queue, team, tier, alerts, calmed, ended,
-         answered, shift) WHERE ' ' || topics || ' ' LIKE '% urgent %';",
+         answered, shift) WHERE ' ' || topics || ' ' LIKE '% urgent %';
+     -- Two calls in three are of one length, and may be of one direction: see `query::LENGTH_AND`.
+     CREATE INDEX calls_by_length_and_direction ON calls (((CASE WHEN ended - answered < 60000 THEN '1 ' WHEN ended - answered < 300000 THEN '2 ' WHEN ended - answered < 900000 THEN '3 ' WHEN ended - answered >= 900000 THEN '4 ' END) || direction), started, id, trunk, shift);
+     -- What is told of whole weeks' cues, by weeks since the Monday before 1970: a day that is a group's (`groups`), and
+     -- the rest of the week if that is.
+     CREATE TABLE cue_weeks (
+         week BIGINT NOT NULL, cue TEXT NOT NULL, team TEXT NOT NULL,
+         shown BIGINT NOT NULL, acknowledged BIGINT NOT NULL, dismissed BIGINT NOT NULL,
+         judged BIGINT NOT NULL, adopted BIGINT NOT NULL, upset BIGINT NOT NULL, recovered BIGINT NOT NULL,
+         agents BIGINT NOT NULL,
+         PRIMARY KEY (week, cue, team)
+     );
+     INSERT INTO cue_weeks (week, cue, team, shown, acknowledged, dismissed, judged, adopted, upset, recovered, agents)
+     SELECT (day + 3) / 7, cue, team, CAST(SUM(shown) AS BIGINT), CAST(SUM(acknowledged) AS BIGINT),
+         CAST(SUM(dismissed) AS BIGINT), CAST(SUM(judged) AS BIGINT), CAST(SUM(adopted) AS BIGINT),
+         CAST(SUM(upset) AS BIGINT), CAST(SUM(recovered) AS BIGINT), MAX(agents)
+     FROM cue_days
+     WHERE shown >= 10 AND (agents = 0 OR agents >= 3) OR ((day + 3) / 7, cue, team) IN (
+         SELECT (day + 3) / 7, cue, team FROM cue_days WHERE NOT (shown >= 10 AND (agents = 0 OR agents >= 3))
+         GROUP BY (day + 3) / 7, cue, team
+         HAVING SUM(shown) >= 10 AND (MAX(agents) = 0 OR MAX(agents) >= 3))
+     GROUP BY (day + 3) / 7, cue, team;",
 ];
 
 /// The newest schema that this program knows.

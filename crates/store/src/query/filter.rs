@@ -86,6 +86,7 @@ pub(super) enum Walk {
     Team,
     Queue,
     Tier,
+    LengthAndDirection,
     Length,
     TrunkAndDirection,
     Trunk,
@@ -139,6 +140,10 @@ impl CallLength {
 /// The kind of a call's length, as the index has it: written otherwise it would not be found.
 pub(crate) const LENGTH: &str = "(CASE WHEN ended - answered < 60000 THEN 1 WHEN ended - answered < 300000 THEN 2 \
     WHEN ended - answered < 900000 THEN 3 WHEN ended - answered >= 900000 THEN 4 END)";
+
+/// The same before the direction, in one text, as the index of both has it.
+const LENGTH_AND: &str = "(CASE WHEN ended - answered < 60000 THEN '1 ' WHEN ended - answered < 300000 THEN '2 ' \
+    WHEN ended - answered < 900000 THEN '3 ' WHEN ended - answered >= 900000 THEN '4 ' END)";
 
 /// A place in a list of calls: the last call of the part before. Written as `STARTED-ID`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,6 +199,7 @@ impl CallFilter {
             (self.team.is_some(), Walk::Team),
             (self.queue.is_some(), Walk::Queue),
             (self.tier.is_some(), Walk::Tier),
+            (self.length.is_some() && self.direction.is_some(), Walk::LengthAndDirection),
             (self.length.is_some(), Walk::Length),
             (self.trunk.is_some() && self.direction.is_some(), Walk::TrunkAndDirection),
             (self.trunk.is_some(), Walk::Trunk),
@@ -229,6 +235,12 @@ impl CallFilter {
             // has a space.
             let both = [&self.trunk, &self.direction].map(|it| it.as_deref().unwrap_or_default());
             ask("trunk || ' ' || direction = #", both.join(" ").into());
+        }
+        if let (Walk::LengthAndDirection, Some(length), Some(direction)) =
+            (walk, self.length, &self.direction)
+        {
+            let both = format!("{} {direction}", length.kind());
+            ask(&format!("{LENGTH_AND} || direction = #"), both.into());
         }
         for (label, value, own) in [
             ("trunk", &self.trunk, Walk::Trunk),
@@ -296,8 +308,9 @@ mod tests {
             ),
             (
                 CallFilter { length: long, trunk: text("c"), direction: outbound.clone(), ..any() },
-                "calls_by_length",
+                "calls_by_length_and_direction",
             ),
+            (CallFilter { length: long, trunk: text("c"), ..any() }, "calls_by_length"),
             (CallFilter { tier: text("v"), length: long, ..any() }, "calls_by_tier"),
             (CallFilter { queue: text("q"), tier: text("v"), ..any() }, "calls_by_queue"),
             (CallFilter { length: long, direction: outbound.clone(), ..labelled() }, "calls_by_team"),
