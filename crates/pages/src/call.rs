@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use sidetone_store::{Alert, Call, CallDetails, Role};
 
 use crate::calls::{lasted, share_judged, shift, title};
-use crate::format::{capital, count, length, moment, number, percent, shown, signed};
+use crate::format::{capital, count, counted, length, moment, number, percent, shown, signed};
 use crate::layout::{Head, Section, Shell, headline, page};
 use crate::text::fill;
 use crate::vocabulary;
@@ -155,6 +155,10 @@ fn reason(shell: &Shell<'_>, details: &CallDetails, alert: &Alert) -> Markup {
                 }
             }
         }
+        // What the customer said, where the alert stands on words and these are kept.
+        @if let Some(phrase) = event.and_then(|event| event.data.get("phrase")).and_then(serde_json::Value::as_str) {
+            p.soft { (capital(texts.by_words)) ": " q { (shown(phrase)) } }
+        }
     }
 }
 
@@ -198,7 +202,7 @@ fn talk(shell: &Shell<'_>, call: &Call) -> Markup {
                     }
                 }
                 @if let Some(holds) = call.holds.filter(|holds| *holds > 0) {
-                    p.soft { (crate::layout::counted(texts, holds, texts.held_once, texts.held_times)) }
+                    p.soft { (counted(texts, holds, texts.held_times)) }
                 }
             }
         }

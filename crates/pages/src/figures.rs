@@ -52,6 +52,7 @@ pub struct Figures {
     weekly: bool,
     by_label: Vec<(String, Total)>,
     cues: Vec<CueSum>,
+    lines: cues::Lines,
     topics: Vec<TopicSum>,
     holdout: Vec<HoldoutSum>,
 }
@@ -103,6 +104,7 @@ impl Figures {
             weekly,
             by_label,
             cues: Vec::new(),
+            lines: BTreeMap::new(),
             topics: Vec::new(),
             holdout: Vec::new(),
         }
@@ -119,6 +121,12 @@ impl Figures {
             _ => cues::by_rule(sums),
         };
         Self { cues, ..self }
+    }
+
+    /// The same with the lines of cues, by their rules' ids: a cue is named by what its agents read.
+    #[must_use]
+    pub fn with_lines(self, lines: BTreeMap<String, String>) -> Self {
+        Self { lines, ..self }
     }
 
     /// The same with the topics of these days, of all calls too.
@@ -189,7 +197,7 @@ pub fn figures(shell: &Shell<'_>, figures: &Figures) -> String {
             }
             (by_label(shell, figures))
             (topics::table(shell, &figures.topics))
-            (cues::table(shell, &figures.cues, figures.query.grouping() == Grouping::Team))
+            (cues::table(shell, &figures.cues, &figures.lines, figures.query.grouping() == Grouping::Team))
             (holdout::section(shell, &figures.holdout))
             p.caution { (texts.caution_figures) }
         }
@@ -376,7 +384,10 @@ fn by_label(shell: &Shell<'_>, figures: &Figures) -> Markup {
                         tr {
                             th scope="col" { (name) }
                             th.right scope="col" { (texts.calls) }
-                            @for measure in measures { th.right scope="col" { (named(texts, measure).0) } }
+                            @for measure in measures {
+                                @let (name, definition) = named(texts, measure);
+                                th.right scope="col" title=(definition) { (name) }
+                            }
                         }
                     }
                     tbody {

@@ -5,7 +5,7 @@ use sidetone_call::misleads;
 
 use crate::civil::{DAY_MS, Date};
 use crate::layout::Shell;
-use crate::text::Texts;
+use crate::text::{Texts, fill, form};
 
 /// Characters of a text from outside that are shown.
 const LONGEST: usize = 80;
@@ -47,14 +47,19 @@ pub(crate) fn number(texts: &Texts, value: f64, decimals: usize) -> String {
     if texts.decimal != "." {
         written = written.replace('.', texts.decimal);
     }
-    if value < 0.0 && !zero { format!("−{written}") } else { written }
+    if value < 0.0 && !zero { marked(texts, &format!("−{written}")) } else { written }
+}
+
+/// A number with a sign: where writing runs from right to left the sign would go to its other end without a mark.
+fn marked(texts: &Texts, number: &str) -> String {
+    if texts.writing == "rtl" { format!("\u{200e}{number}") } else { number.to_owned() }
 }
 
 /// The same with its sign also when it is positive.
 pub(crate) fn signed(texts: &Texts, value: f64, decimals: usize) -> String {
     let written = number(texts, value, decimals);
     let positive = written.bytes().any(|byte| matches!(byte, b'1'..=b'9')) && value > 0.0;
-    if positive { format!("+{written}") } else { written }
+    if positive { marked(texts, &format!("+{written}")) } else { written }
 }
 
 /// A count, its thousands parted.
@@ -68,6 +73,11 @@ pub(crate) fn count(texts: &Texts, value: u64) -> String {
         written.push(digit);
     }
     written
+}
+
+/// The form of a text that goes with a count, with the count in its place: `1 call`, `3 calls`.
+pub(crate) fn counted(texts: &Texts, value: u64, text: &str) -> String {
+    fill(form(texts.plural, text, value), &[&count(texts, value)])
 }
 
 /// A share of `[0, 1]` in per cent.

@@ -5,7 +5,7 @@ use sidetone_store::Role;
 
 use crate::assets;
 use crate::format::{clean, shown};
-use crate::text::{Language, Texts, fill};
+use crate::text::{Language, Texts};
 
 /// A part of the pages that the navigation leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,7 +167,7 @@ fn whole(shell: &Shell<'_>, head: &Head<'_>, content: &Markup, above: &Markup, b
     let texts = shell.texts();
     let markup = html! {
         (DOCTYPE)
-        html lang=(texts.code) {
+        html lang=(texts.code) dir=(texts.writing) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
@@ -265,11 +265,6 @@ fn languages(shell: &Shell<'_>) -> Markup {
 /// Headline of a page with a line below it.
 pub(crate) fn headline(title: &Markup, below: &Markup) -> Markup {
     html! { div.headline { h1 { (title) } p { (below) } } }
-}
-
-/// The counted form of a text: `1 call`, `3 calls`.
-pub(crate) fn counted(texts: &Texts, value: u64, one: &str, many: &str) -> String {
-    fill(if value == 1 { one } else { many }, &[&crate::format::count(texts, value)])
 }
 
 #[cfg(test)]

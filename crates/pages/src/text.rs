@@ -3,11 +3,13 @@
 mod de;
 mod declared;
 mod en;
+mod plural;
 mod translation;
 
 use std::sync::OnceLock;
 
 pub(crate) use declared::{CoachingTexts, ComplianceTexts, OperationsTexts, PhoneTexts, SurveyTexts, Texts};
+pub(crate) use plural::form;
 pub use translation::{Translation, TranslationError, template};
 
 /// Declares everything that is said in one language: each table of texts by its name in a file.

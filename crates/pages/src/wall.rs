@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use maud::{Markup, PreEscaped, html};
 use sidetone_store::{Call, Point};
 
-use crate::format::{count, lasting, percent, shown};
-use crate::layout::{Head, Section, Shell, counted, headline, page};
+use crate::format::{count, counted, lasting, percent, shown};
+use crate::layout::{Head, Section, Shell, headline, page};
 use crate::text::fill;
 use crate::vocabulary;
 use order::Need;
@@ -142,14 +142,14 @@ pub fn wall_fragment(shell: &Shell<'_>, calls: &[LiveCall<'_>], query: &WallQuer
     let now = ordered.iter().filter(|(need, _)| *need == Need::Now).count();
     let attention = match now {
         0 => texts.need_now_none.to_owned(),
-        _ => counted(texts, now as u64, texts.need_now_one, texts.need_now_many),
+        _ => counted(texts, now as u64, texts.need_now),
     };
     let markup = html! {
         (queues)
         (tiers)
         p.tally data-attention=(now) data-say=(attention) {
             strong.attention[now > 0] { (attention) }
-            span { (counted(texts, calls.len() as u64, texts.up_one, texts.up_many)) }
+            span { (counted(texts, calls.len() as u64, texts.up)) }
             span { (fill(texts.up_judged, &[&count(texts, judged(&calls))])) }
         }
         @if calls.is_empty() { (empty(shell)) }
@@ -163,7 +163,7 @@ pub fn wall_fragment(shell: &Shell<'_>, calls: &[LiveCall<'_>], query: &WallQuer
             }
         }
         @if !left.is_empty() {
-            p.more { (counted(texts, left.len() as u64, texts.more_up_one, texts.more_up_many)) }
+            p.more { (counted(texts, left.len() as u64, texts.more_up)) }
         }
         @if !calls.is_empty() { p.legend { (texts.spark_legend) } }
     };

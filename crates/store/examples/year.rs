@@ -1,7 +1,9 @@
 //! Fills an SQLite store with a year of made-up calls and times what pages ask: `cargo run --release -p sidetone-store
-//! --example year -- 10000` makes 10,000 calls a day. The figures in docs/STORE.md are its output.
+//! --example year -- 10000` makes 10,000 calls a day. A folder behind the number keeps the store: a year that lies
+//! there is brought forward and asked, and not made anew. The figures in docs/STORE.md are its output.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing)]
 
+use std::path::Path;
 use std::time::Instant;
 
 use rusqlite::{Connection, params};
@@ -16,33 +18,29 @@ const DAYS: u64 = 365;
 const ROUNDS: usize = 9;
 
 fn main() {
-    let a_day: u64 = std::env::args().nth(1).map_or(10_000, |text| text.parse().unwrap());
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("store.db");
+    let mut arguments = std::env::args().skip(1);
+    let a_day: u64 = arguments.next().map_or(10_000, |text| text.parse().unwrap());
+    let passing = tempfile::tempdir().unwrap();
+    let folder = arguments.next().map_or_else(|| passing.path().to_owned(), std::path::PathBuf::from);
+    let path = folder.join("store.db");
     let config =
         StoreConfig { keep_calls_days: 0, keep_timelines_days: 0, ..StoreConfig::in_file(path.clone()) };
-    drop(Store::create(&config).unwrap());
     let began = Instant::now();
-    fill(&Connection::open(&path).unwrap(), a_day);
-    let spool = folder.path().join("spool.db");
-    let spooled: SpoolConfig = toml::from_str(&format!("path = {spool:?}")).unwrap();
-    let writer = Spool::start(&spooled).unwrap();
-    let feeder = Feeder::start(Feed { store: config.clone(), spool, node: None }).unwrap();
-    let mut store = Store::open(&config).unwrap();
-    while store.days(0, u64::MAX).unwrap().iter().map(|day| day.calls).sum::<u64>() < DAYS * a_day {
-        std::thread::sleep(std::time::Duration::from_millis(200));
+    if path.exists() {
+        Store::migrate(&config).unwrap();
+    } else {
+        make(&config, &folder, a_day);
     }
-    drop(feeder);
-    writer.close();
+    let mut store = Store::open(&config).unwrap();
     let status = store.status().unwrap();
     println!(
-        "{} calls, {} moments and events, {:.0} MB, filled and summed in {:.0} s",
+        "{} calls, {} moments and events, {:.0} MB, made in {:.0} s",
         status.calls,
         status.events,
         status.bytes as f64 / 1e6,
         began.elapsed().as_secs_f64()
     );
-    let last = DAYS * DAY_MS;
+    let year = Year::of(&mut store);
     let any = CallFilter::default;
     let questions = [
         ("the newest hundred calls", any()),
@@ -53,8 +51,8 @@ fn main() {
             "recovered, in one month",
             CallFilter {
                 outcome: Some(Outcome::Recovered),
-                from: Some(last / 2),
-                until: Some(last / 2 + 30 * DAY_MS),
+                from: Some(year.middle()),
+                until: Some(year.middle() + 30 * DAY_MS),
                 ..any()
             },
         ),
@@ -73,7 +71,7 @@ fn main() {
             "a rare tier of a queue",
             CallFilter { tier: Some("bereavement".to_owned()), queue: Some("queue 7".to_owned()), ..any() },
         ),
-        ("the middle of the list", CallFilter { until: Some(last / 2), ..any() }),
+        ("the middle of the list", CallFilter { until: Some(year.middle()), ..any() }),
         ("a topic", CallFilter { topic: Some(Topic::Cancel), ..any() }),
         ("a topic that nobody named", CallFilter { topic: Some(Topic::Legal), ..any() }),
         (
@@ -89,11 +87,36 @@ fn main() {
             "improved, of an agent",
             CallFilter { outcome: Some(Outcome::Improved), agent: Some("2042".to_owned()), ..any() },
         ),
-        ("five to fifteen minutes", CallFilter { length: Some(CallLength::ToFifteen), ..any() }),
         (
-            "under a minute, of which there are none",
-            CallFilter { length: Some(CallLength::UnderOne), ..any() },
+            "upset, of a queue without such",
+            CallFilter { outcome: Some(Outcome::Upset), queue: Some("queue 9".to_owned()), ..any() },
         ),
+        (
+            "declined, of a team without such",
+            CallFilter { outcome: Some(Outcome::Declined), team: Some("team 7".to_owned()), ..any() },
+        ),
+        (
+            "a team in a queue where it has none",
+            CallFilter { team: Some("team 3".to_owned()), queue: Some("queue x".to_owned()), ..any() },
+        ),
+        (
+            "from fifteen minutes, of a queue without such",
+            CallFilter { length: Some(CallLength::FromFifteen), queue: Some("queue 9".to_owned()), ..any() },
+        ),
+        (
+            "from fifteen minutes, outgoing",
+            CallFilter {
+                length: Some(CallLength::FromFifteen),
+                direction: Some("outbound".to_owned()),
+                ..any()
+            },
+        ),
+        (
+            "one to five minutes, outgoing",
+            CallFilter { length: Some(CallLength::ToFive), direction: Some("outbound".to_owned()), ..any() },
+        ),
+        ("five to fifteen minutes", CallFilter { length: Some(CallLength::ToFifteen), ..any() }),
+        ("under a minute", CallFilter { length: Some(CallLength::UnderOne), ..any() }),
         (
             "five to fifteen minutes, of an agent",
             CallFilter { length: Some(CallLength::ToFifteen), agent: Some("2042".to_owned()), ..any() },
@@ -118,27 +141,75 @@ fn main() {
     let id = store.calls(&any(), 1).unwrap()[0].id.clone();
     tell("one call with its timeline", || store.call(&id).unwrap().unwrap().affect.len());
     for by in Grouping::ALL {
-        tell(&format!("the sums of the year by {}", by.name()), || store.days_by(by, 0, DAYS).unwrap().len());
+        tell(&format!("the sums of the year by {}", by.name()), || {
+            store.days_by(by, year.first(), year.last()).unwrap().len()
+        });
     }
-    pages(&mut store, &id);
+    pages(&mut store, &id, year);
     let most = MOST.lock().unwrap().clone();
     println!("the longest: {} in {:.1} ms", most.0, most.1);
 }
 
+/// A year by its first millisecond, which is a midnight.
+#[derive(Clone, Copy)]
+struct Year(u64);
+
+impl Year {
+    /// The one whose last day was yesterday.
+    fn up_to_yesterday() -> Self {
+        Self((Timestamp::now().unix_millis() / DAY_MS - DAYS) * DAY_MS)
+    }
+
+    /// The one of a store that was filled before.
+    fn of(store: &mut Store) -> Self {
+        let newest = store.calls(&CallFilter::default(), 1).unwrap()[0].started;
+        Self((newest / DAY_MS + 1 - DAYS) * DAY_MS)
+    }
+
+    fn first(self) -> u64 {
+        self.0 / DAY_MS
+    }
+
+    fn last(self) -> u64 {
+        self.first() + DAYS - 1
+    }
+
+    fn middle(self) -> u64 {
+        self.0 + DAYS * DAY_MS / 2
+    }
+}
+
+/// Fills a store, and has its days summed up as the running program does.
+fn make(config: &StoreConfig, folder: &Path, a_day: u64) {
+    drop(Store::create(config).unwrap());
+    fill(&Connection::open(config.path.as_ref().unwrap()).unwrap(), a_day, Year::up_to_yesterday());
+    let spool = folder.join("spool.db");
+    let spooled: SpoolConfig = toml::from_str(&format!("path = {spool:?}")).unwrap();
+    let writer = Spool::start(&spooled).unwrap();
+    let feeder = Feeder::start(Feed { store: config.clone(), spool, node: None }).unwrap();
+    let mut store = Store::open(config).unwrap();
+    while store.days(0, u64::MAX).unwrap().iter().map(|day| day.calls).sum::<u64>() < DAYS * a_day {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    drop(feeder);
+    writer.close();
+}
+
 /// What the pages ask beside lists of calls and sums of days.
-fn pages(store: &mut Store, id: &str) {
+fn pages(store: &mut Store, id: &str, year: Year) {
+    let (days, today) = ((year.first(), year.last()), year.last() + 1);
     tell("live: the calls that are up", || store.live(500).unwrap().len());
     for by in Grouping::ALL {
         tell(&format!("the choices of {}", by.name()), || store.labels(by).unwrap().len());
     }
     tell("whether there are topics", || usize::from(store.has_topics().unwrap()));
-    tell("the year's cues", || store.told_cues((0, DAYS), DAYS).unwrap().len());
-    tell("the year's topics", || store.told_topics((0, DAYS), DAYS).unwrap().len());
-    tell("the year's comparison of cues", || store.told_holdout((0, DAYS), DAYS).unwrap().len());
-    tell("consent of four weeks", || store.days(DAYS - 28, DAYS).unwrap().len());
+    tell("the year's cues", || store.told_cues(days, today).unwrap().len());
+    tell("the year's topics", || store.told_topics(days, today).unwrap().len());
+    tell("the year's comparison of cues", || store.told_holdout(days, today).unwrap().len());
+    tell("consent of four weeks", || store.days(year.last() - 27, year.last()).unwrap().len());
     tell("the log of accesses", || store.accesses(50, None).unwrap().len());
     tell("erasures", || store.erasures(20).unwrap().len());
-    let now = Timestamp::from_unix_millis(DAYS * DAY_MS);
+    let now = Timestamp::now();
     let made = store.create_token("supervisor", Role::Supervisor, None, now).unwrap();
     let (secret, supervisor) = (made.secret, made.token);
     tell("who has a token", || usize::from(store.token(&secret, now).unwrap().is_some()));
@@ -185,16 +256,33 @@ fn number(customer: u64) -> String {
     format!("{customer:024x}")
 }
 
-/// Calls spread evenly over each day. One in ten is upset, one in five was shown a cue, one in twenty named a topic,
+/// Numbers that look random and are the same each time: labels, topics and cues must not go by each other.
+fn lot(call: u64, of: u64) -> u64 {
+    let mixed = (call ^ (of << 40)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ (mixed >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 40
+}
+
+/// Calls spread evenly over each day. One in ten is upset, but none of queue 9; one in five was shown a cue,
+/// one in ten named a topic; one in twenty lasts fifteen minutes or more, but none of queue 9; none of team 7 declines;
 /// and a tenth of the calls with a cue was drawn not to be shown it; some forty moments each for those of the last day
 /// alone, since a timeline is found by its call however many others there are. A thousand looks a day are noted.
-fn fill(connection: &Connection, a_day: u64) {
+fn fill(connection: &Connection, a_day: u64, year: Year) {
+    // Indexes that are made once all rows are there take a fifth of the time.
+    let sql =
+        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'calls' AND sql IS NOT NULL";
+    let indexes: Vec<(String, String)> = {
+        let mut asked = connection.prepare(sql).unwrap();
+        asked.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+    };
     connection.execute_batch("PRAGMA synchronous = OFF; BEGIN").unwrap();
+    for (name, _) in &indexes {
+        connection.execute_batch(&format!("DROP INDEX {name}")).unwrap();
+    }
     let sql = "INSERT INTO calls (id, sip_call_id, trunk, direction, caller, callee, started, answered, ended, cause,
                    consent, policy, alerts, calmed, alert, valence_start, valence_end, shift, speech_ms, judged_ms, seq,
-                   queue, agent, team, tier, topics, worded, withheld)
+                   queue, agent, team, tier, topics, worded, withheld, node)
                VALUES (?1, ?2, ?3, 'inbound', ?4, ?5, ?6, ?7, ?8, 'hangup', 'given', 'notice', ?9, ?10, ?11, ?12, ?13,
-                   ?14, 90000, 60000, 120, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
+                   ?14, 90000, 60000, 120, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
     let mut calls = connection.prepare(sql).unwrap();
     let sql = "INSERT INTO affect (call, seq, at, valence, arousal, distress, confidence) VALUES (?1, ?2, ?3, 0, 0, 0, 0.5)";
     let mut affect = connection.prepare(sql).unwrap();
@@ -205,17 +293,26 @@ fn fill(connection: &Connection, a_day: u64) {
         "INSERT INTO accesses (time, token, name, action, subject) VALUES (?1, 't', 'n', 'call.read', ?2)";
     let mut accesses = connection.prepare(sql).unwrap();
     for call in 0..DAYS * a_day {
-        let started = call * DAY_MS / a_day;
+        let started = year.0 + call * DAY_MS / a_day;
         let id = format!("{call:026}");
-        let upset = call % 10 == 3;
-        let calmed = call % 20 == 3;
-        let shift = (call * 7_919 % 1_000) as f64 / 1_000.0 * 0.4 - 0.19;
+        let queue = call % 12;
+        let worker = lot(call, 1) % 300;
+        let upset = lot(call, 2) % 10 == 3 && queue != 9;
+        let calmed = upset && lot(call, 3) % 2 == 0;
+        let lowest = if worker / 20 == 7 { 0.0 } else { -0.19 };
+        let shift = (lot(call, 4) % 1_000) as f64 / 1_000.0 * (0.21 - lowest) + lowest;
+        let lasted = match lot(call, 5) % 20 {
+            0 if queue != 9 => 1_000_000,
+            1..=4 => 500_000,
+            5..=6 => 40_000,
+            _ => 250_000,
+        };
         let trunk = if call == 5 { "rare" } else { ["north", "south"][usize::from(call % 2 == 0)] };
         let up = call + 100 >= DAYS * a_day;
-        let agent = (2_000 + call * 7_919 % 300).to_string();
+        let agent = (2_000 + worker).to_string();
         let cued = call % 5 == 2;
         let withheld = cued.then_some(u8::from(call % 50 == 2));
-        let topics = match call % 20 {
+        let topics = match lot(call, 6) % 20 {
             11 => Some("cancel"),
             12 => Some("complaint refund"),
             _ => None,
@@ -229,24 +326,26 @@ fn fill(connection: &Connection, a_day: u64) {
                 number(9_000_000 + call % 20),
                 millis(started),
                 millis(started + 5_000),
-                (!up).then_some(millis(started + 300_000)),
+                (!up).then_some(millis(started + 5_000 + lasted)),
                 u8::from(upset),
                 u8::from(calmed),
                 (upset && !calmed).then_some("frustration"),
                 0.1,
                 0.1 + shift,
                 shift,
-                format!("queue {}", call % 12),
+                format!("queue {queue}"),
                 agent,
-                format!("team {}", call * 7_919 % 300 / 20),
+                format!("team {}", worker / 20),
                 (call % 1_000 == 7).then_some("bereavement"),
                 topics,
                 topics.map(|_| 1),
                 withheld,
+                // Of another node than the one that feeds, which ends what it finds up at its start.
+                up.then_some("B"),
             ])
             .unwrap();
         if cued {
-            cues.execute(params![id, agent, format!("cue-{}", call % 20), withheld]).unwrap();
+            cues.execute(params![id, agent, format!("cue-{}", lot(call, 7) % 20), withheld]).unwrap();
         }
         if call % 10 == 0 {
             accesses.execute(params![millis(started), id]).unwrap();
@@ -258,7 +357,12 @@ fn fill(connection: &Connection, a_day: u64) {
         }
     }
     for day in 0..DAYS {
-        connection.execute("INSERT INTO stale_days (day) VALUES (?1)", [millis(day)]).unwrap();
+        connection
+            .execute("INSERT INTO stale_days (day) VALUES (?1)", [millis(year.0 / DAY_MS + day)])
+            .unwrap();
+    }
+    for (_, sql) in &indexes {
+        connection.execute_batch(sql).unwrap();
     }
     connection.execute_batch("COMMIT").unwrap();
 }

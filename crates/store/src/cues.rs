@@ -160,18 +160,64 @@ pub(crate) fn sum_day(database: &mut dyn Database, values: &[Value; 3]) -> Resul
     database.execute(&sql, values).map(drop)
 }
 
+/// What is counted of cues, in the order of [`CueSum`].
+const COUNTS: [&str; 7] = ["shown", "acknowledged", "dismissed", "judged", "adopted", "upset", "recovered"];
+
+/// Sums up what is told of the whole week that a day is of, from the sums of its days: see [`groups`]. A year of twenty
+/// rules by fifteen teams is a hundred thousand days of sums, which would be looked through at each look at the
+/// figures.
+pub(crate) fn sum_week(database: &mut dyn Database, day: i64) -> Result<(), StoreError> {
+    let week = week_of(day);
+    database.execute("DELETE FROM cue_weeks WHERE week = $1", &[week.into()])?;
+    let (first, last) = days_of(week);
+    let sql = format!(
+        "INSERT INTO cue_weeks (week, cue, team, {}, agents)
+         {} SELECT CAST(MIN((day + 3) / 7) AS BIGINT), cue, team, {}, CAST(MAX(agents_of_day) AS BIGINT) FROM told
+         GROUP BY cue, team",
+        COUNTS.join(", "),
+        groups::told("cue_days", "cue, team", "shown"),
+        summed(),
+    );
+    database.execute(&sql, &[first.into(), last.into(), last.saturating_add(1).into()]).map(drop)
+}
+
+/// The sums of all counts, as columns of a query.
+fn summed() -> String {
+    COUNTS.map(|column| format!("CAST(SUM({column}) AS BIGINT)")).join(", ")
+}
+
+/// The week that a day is of, both counted since 1970: weeks begin on Monday, and 1970 began on a Thursday.
+fn week_of(day: i64) -> i64 {
+    day.saturating_add(3).div_euclid(7)
+}
+
+/// The first and the last day of a week.
+fn days_of(week: i64) -> (i64, i64) {
+    let monday = week.saturating_mul(7).saturating_sub(3);
+    (monday, monday.saturating_add(6))
+}
+
+/// A range of days in parts: the weeks that lie within it as a whole, first and last, and the days before and behind
+/// them. A part whose first is beyond its last is empty.
+fn parts(first: i64, last: i64) -> [(i64, i64); 3] {
+    let weeks = (week_of(first.saturating_add(6)), week_of(last.saturating_add(1)).saturating_sub(1));
+    if weeks.0 > weeks.1 {
+        return [weeks, (first, last), (1, 0)];
+    }
+    let (before, behind) = (days_of(weeks.0).0.saturating_sub(1), days_of(weeks.1).1.saturating_add(1));
+    [weeks, (first, before), (behind, last)]
+}
+
 impl Store {
     /// The cues of some days by rule and team, those shown most first. Days are counted since 1970, UTC.
     ///
     /// # Errors
     /// The database's.
     pub fn cue_sums(&mut self, first: u64, last: u64) -> Result<Vec<CueSum>, StoreError> {
-        let sum = |column: &str| format!("CAST(SUM({column}) AS BIGINT)");
-        let sums = ["shown", "acknowledged", "dismissed", "judged", "adopted", "upset", "recovered"].map(sum);
         let sql = format!(
             "SELECT cue, team, {}, MAX(agents) FROM cue_days WHERE day >= $1 AND day <= $2
              GROUP BY cue, team ORDER BY 3 DESC, cue, team",
-            sums.join(", ")
+            summed()
         );
         self.database.query(&sql, &[first.into(), last.into()])?.iter().map(cue_sum).collect()
     }
@@ -182,15 +228,22 @@ impl Store {
     /// # Errors
     /// The database's.
     pub fn told_cues(&mut self, (first, last): (u64, u64), today: u64) -> Result<Vec<CueSum>, StoreError> {
-        let sum = |column: &str| format!("CAST(SUM({column}) AS BIGINT)");
-        let sums = ["shown", "acknowledged", "dismissed", "judged", "adopted", "upset", "recovered"].map(sum);
+        // The database counts in 64 bits with a sign.
+        let [first, last, today] =
+            [first, last, today].map(|day| i64::try_from(day).unwrap_or(i64::MAX).min(1 << 40));
+        let parts = parts(first, last.min(today.saturating_sub(1)));
+        let columns = COUNTS.join(", ");
+        let group = groups::is_group("shown", "agents");
         let sql = format!(
-            "{} SELECT cue, team, {}, CAST(MAX(agents_of_day) AS BIGINT) FROM told
-             GROUP BY cue, team ORDER BY 3 DESC, 1, 2",
-            groups::told("cue_days", "cue, team", "shown"),
-            sums.join(", ")
+            "SELECT cue, team, {}, CAST(MAX(agents) AS BIGINT) FROM (
+                 SELECT cue, team, {columns}, agents FROM cue_weeks WHERE week >= $1 AND week <= $2
+                 UNION ALL SELECT cue, team, {columns}, agents FROM cue_days WHERE day >= $3 AND day <= $4 AND {group}
+                 UNION ALL SELECT cue, team, {columns}, agents FROM cue_days WHERE day >= $5 AND day <= $6 AND {group}
+             ) AS told GROUP BY cue, team ORDER BY 3 DESC, 1, 2",
+            summed()
         );
-        self.database.query(&sql, &groups::days(first, last, today))?.iter().map(cue_sum).collect()
+        let values = parts.map(|(first, last)| [first.into(), last.into()]).concat();
+        self.database.query(&sql, &values)?.iter().map(cue_sum).collect()
     }
 
     /// The cues of a call that this agent was shown, in order.

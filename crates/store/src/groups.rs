@@ -19,12 +19,14 @@ pub(crate) fn days(first: u64, last: u64, today: u64) -> [Value; 3] {
     [bounded(first), bounded(last), bounded(today)]
 }
 
+/// The condition of a sum that tells of a group: `count` calls or cues of `agents`.
+pub(crate) fn is_group(count: &str, agents: &str) -> String {
+    format!("({count} >= {SMALLEST_GROUP} AND ({agents} = 0 OR {agents} >= {FEWEST_AGENTS}))")
+}
+
 /// The rows of a table of days that are told, as the table `told` of a query: `keys` make a group, `count` is its
 /// column of calls or cues. The table has a column `agents`, and one row for each day and group.
 pub(crate) fn told(table: &str, keys: &str, count: &str) -> String {
-    let group = |n: &str, agents: &str| {
-        format!("({n} >= {SMALLEST_GROUP} AND ({agents} = 0 OR {agents} >= {FEWEST_AGENTS}))")
-    };
     // 1970 began on a Thursday: weeks from Monday on are those of day + 3. A week is told by a set of weeks and not by
     // a window over its days: over a year of many cues and teams that takes a fifth of the time.
     let week = "((day + 3) / 7)";
@@ -38,7 +40,7 @@ pub(crate) fn told(table: &str, keys: &str, count: &str) -> String {
              SELECT {table}.*, agents AS agents_of_day FROM {table}
              WHERE {range} AND ({small} OR ({week}, {keys}) IN (SELECT * FROM weeks))
          )",
-        small = group(count, "agents"),
-        rest = group(&format!("SUM({count})"), "MAX(agents)"),
+        small = is_group(count, "agents"),
+        rest = is_group(&format!("SUM({count})"), "MAX(agents)"),
     )
 }

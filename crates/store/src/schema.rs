@@ -5,7 +5,7 @@ use crate::error::StoreError;
 
 /// What each version added, oldest first. A step is never changed once it was released: a store that has made it does
 /// not make it again.
-pub(crate) const STEPS: [&str; 10] = [
+pub(crate) const STEPS: [&str; 11] = [
     // Times are milliseconds since 1970, UTC; those named `…_ms` are lengths, and `at` counts from the call's INVITE.
     "CREATE TABLE sidetone_store (
          version BIGINT NOT NULL,
@@ -283,6 +283,70 @@ pub(crate) const STEPS: [&str; 10] = [
      CREATE INDEX calls_by_length ON calls ((CASE WHEN ended - answered < 60000 THEN 1 WHEN ended - answered < 300000 THEN 2 WHEN ended - answered < 900000 THEN 3 WHEN ended - answered >= 900000 THEN 4 END), started, id, direction);
      CREATE INDEX calls_with_topics ON calls (started, id, topics, alerts, direction, trunk, queue, team, tier, agent)
          WHERE topics IS NOT NULL;",
+    // Each list of calls is walked along one index (`query::filter::Walk`), in which everything stands that it may be
+    // asked for beside its own column. A topic has an index of its own: few calls name it, and often none does.
+    "DROP INDEX calls_by_queue;
+     DROP INDEX calls_by_agent;
+     DROP INDEX calls_by_team;
+     DROP INDEX calls_by_tier;
+     DROP INDEX calls_upset;
+     DROP INDEX calls_by_length;
+     DROP INDEX calls_with_topics;
+     DROP INDEX calls_by_trunk_and_direction;
+     CREATE INDEX calls_by_trunk_and_direction ON calls ((trunk || ' ' || direction), started, id);
+     CREATE INDEX calls_by_team ON calls (team, started, id, direction, queue, tier, trunk, ended, answered, shift)
+         WHERE team IS NOT NULL;
+     CREATE INDEX calls_by_queue ON calls (queue, started, id, direction, tier, trunk, ended, answered, shift)
+         WHERE queue IS NOT NULL;
+     CREATE INDEX calls_by_tier ON calls (tier, started, id, direction, trunk, ended, answered, shift)
+         WHERE tier IS NOT NULL;
+     CREATE INDEX calls_by_agent ON calls (agent, started, id, direction, queue, team, tier, trunk, alerts, calmed, ended,
+         answered, shift) WHERE agent IS NOT NULL;
+     CREATE INDEX calls_upset ON calls (started, id, direction, trunk, queue, team, tier, calmed, ended, answered)
+         WHERE alerts > 0;
+     CREATE INDEX calls_by_length ON calls ((CASE WHEN ended - answered < 60000 THEN 1 WHEN ended - answered < 300000 THEN 2 WHEN ended - answered < 900000 THEN 3 WHEN ended - answered >= 900000 THEN 4 END), started, id, direction, trunk, shift);
+     CREATE INDEX calls_with_topics ON calls (started, id) WHERE topics IS NOT NULL;
+     CREATE INDEX calls_on_bereavement ON calls (started, id, direction, trunk, queue, team, tier, alerts, calmed, ended,
+         answered, shift) WHERE ' ' || topics || ' ' LIKE '% bereavement %';
+     CREATE INDEX calls_on_cancel ON calls (started, id, direction, trunk, queue, team, tier, alerts, calmed, ended,
+         answered, shift) WHERE ' ' || topics || ' ' LIKE '% cancel %';
+     CREATE INDEX calls_on_complaint ON calls (started, id, direction, trunk, queue, team, tier, alerts, calmed, ended,
+         answered, shift) WHERE ' ' || topics || ' ' LIKE '% complaint %';
+     CREATE INDEX calls_on_hardship ON calls (started, id, direction, trunk, queue, team, tier, alerts, calmed, ended,
+         answered, shift) WHERE ' ' || topics || ' ' LIKE '% hardship %';
+     CREATE INDEX calls_on_legal ON calls (started, id, direction, trunk, queue, team, tier, alerts, calmed, ended,
+         answered, shift) WHERE ' ' || topics || ' ' LIKE '% legal %';
+     CREATE INDEX calls_on_refund ON calls (started, id, direction, trunk, queue, team, tier, alerts, calmed, ended,
+         answered, shift) WHERE ' ' || topics || ' ' LIKE '% refund %';
+     CREATE INDEX calls_on_repeat_contact ON calls (started, id, direction, trunk, queue, team, tier, alerts, calmed, ended,
+         answered, shift) WHERE ' ' || topics || ' ' LIKE '% repeat_contact %';
+     CREATE INDEX calls_on_supervisor ON calls (started, id, direction, trunk, queue, team, tier, alerts, calmed, ended,
+         answered, shift) WHERE ' ' || topics || ' ' LIKE '% supervisor %';
+     CREATE INDEX calls_on_thanks ON calls (started, id, direction, trunk, queue, team, tier, alerts, calmed, ended,
+         answered, shift) WHERE ' ' || topics || ' ' LIKE '% thanks %';
+     CREATE INDEX calls_on_urgent ON calls (started, id, direction, trunk, queue, team, tier, alerts, calmed, ended,
+         answered, shift) WHERE ' ' || topics || ' ' LIKE '% urgent %';
+     -- Two calls in three are of one length, and may be of one direction: see `query::LENGTH_AND`.
+     CREATE INDEX calls_by_length_and_direction ON calls (((CASE WHEN ended - answered < 60000 THEN '1 ' WHEN ended - answered < 300000 THEN '2 ' WHEN ended - answered < 900000 THEN '3 ' WHEN ended - answered >= 900000 THEN '4 ' END) || direction), started, id, trunk, shift);
+     -- What is told of whole weeks' cues, by weeks since the Monday before 1970: a day that is a group's (`groups`), and
+     -- the rest of the week if that is.
+     CREATE TABLE cue_weeks (
+         week BIGINT NOT NULL, cue TEXT NOT NULL, team TEXT NOT NULL,
+         shown BIGINT NOT NULL, acknowledged BIGINT NOT NULL, dismissed BIGINT NOT NULL,
+         judged BIGINT NOT NULL, adopted BIGINT NOT NULL, upset BIGINT NOT NULL, recovered BIGINT NOT NULL,
+         agents BIGINT NOT NULL,
+         PRIMARY KEY (week, cue, team)
+     );
+     INSERT INTO cue_weeks (week, cue, team, shown, acknowledged, dismissed, judged, adopted, upset, recovered, agents)
+     SELECT (day + 3) / 7, cue, team, CAST(SUM(shown) AS BIGINT), CAST(SUM(acknowledged) AS BIGINT),
+         CAST(SUM(dismissed) AS BIGINT), CAST(SUM(judged) AS BIGINT), CAST(SUM(adopted) AS BIGINT),
+         CAST(SUM(upset) AS BIGINT), CAST(SUM(recovered) AS BIGINT), MAX(agents)
+     FROM cue_days
+     WHERE shown >= 10 AND (agents = 0 OR agents >= 3) OR ((day + 3) / 7, cue, team) IN (
+         SELECT (day + 3) / 7, cue, team FROM cue_days WHERE NOT (shown >= 10 AND (agents = 0 OR agents >= 3))
+         GROUP BY (day + 3) / 7, cue, team
+         HAVING SUM(shown) >= 10 AND (MAX(agents) = 0 OR MAX(agents) >= 3))
+     GROUP BY (day + 3) / 7, cue, team;",
 ];
 
 /// The newest schema that this program knows.

@@ -78,6 +78,7 @@ fn sum_day(database: &mut dyn Database, day: i64) -> Result<(), StoreError> {
     let bounds = [day.into(), from.into(), until.into()];
     topics::sum_day(database, &bounds)?;
     cues::sum_day(database, &bounds)?;
+    cues::sum_week(database, day)?;
     holdout::sum_day(database, &bounds)
 }
 

@@ -9,8 +9,11 @@ use super::estimate::{SMALLEST_GROUP, Share};
 use super::label_shown;
 use super::share::share;
 use super::sums::FEWEST_AGENTS;
-use crate::format::{clean, count};
+use crate::format::{clean, count, spoken};
 use crate::layout::Shell;
+
+/// The lines of rules by their ids, in the reader's language. A rule that the installation has no longer has none.
+pub(super) type Lines = BTreeMap<String, String>;
 
 /// Most rows of the table.
 const MOST: usize = 40;
@@ -51,7 +54,7 @@ pub(super) fn by_team(sums: &[CueSum], team: Option<&str>) -> Vec<CueSum> {
 }
 
 /// The table, by team or over all of them; nothing where no cue was shown.
-pub(super) fn table(shell: &Shell<'_>, cues: &[CueSum], with_team: bool) -> Markup {
+pub(super) fn table(shell: &Shell<'_>, cues: &[CueSum], lines: &Lines, with_team: bool) -> Markup {
     let texts = shell.texts();
     html! {
         section {
@@ -73,7 +76,7 @@ pub(super) fn table(shell: &Shell<'_>, cues: &[CueSum], with_team: bool) -> Mark
                         tbody {
                             @for cue in cues.iter().take(MOST) {
                                 tr {
-                                    th scope="row" { code { (clean(&cue.cue)) } }
+                                    th.cue-line scope="row" { (name(lines, &cue.cue)) }
                                     @if with_team { td { bdi { (label_shown(texts, &cue.team)) } } }
                                     td.right { (count(texts, cue.shown)) }
                                     td.right { (share(texts, Share { cases: cue.adopted, of: cue.judged })) }
@@ -92,6 +95,14 @@ pub(super) fn table(shell: &Shell<'_>, cues: &[CueSum], with_team: bool) -> Mark
     }
 }
 
+/// The line that agents read, with the rule's id to find it by in the configuration.
+fn name(lines: &Lines, id: &str) -> Markup {
+    html! {
+        @if let Some(line) = lines.get(id) { (spoken(line)) br; }
+        code { (clean(id)) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +117,17 @@ mod tests {
             agents,
             ..CueSum::default()
         }
+    }
+
+    #[test]
+    fn a_cue_is_named_by_its_line_and_by_its_id_once_its_rule_is_gone() {
+        let lines = Lines::from([("slow-down".to_owned(), "You speak fast: … words & more".to_owned())]);
+        let named = |id: &str| name(&lines, id).into_string();
+        assert_eq!(
+            named("slow-down"),
+            "<bdi>You speak fast: … words &amp; more</bdi><br><code>slow-down</code>"
+        );
+        assert_eq!(named("gone"), "<code>gone</code>");
     }
 
     #[test]

@@ -24,7 +24,7 @@ macro_rules! texts {
 texts! {
     /// What the pages say in one language. `{}` stands for a value.
     Texts:
-    code, language_name, decimal, thousands, percent, date, months, skip, navigation, language, live, calls,
+    code, language_name, writing, plural, decimal, thousands, percent, date, months, skip, navigation, language, live, calls,
     figures, desk, cues, no_cues, cue_shown, cue_adopted, cue_recovered, cues_what, desk_below, desk_empty,
     desk_empty_how, desk_no_cue, desk_cue, desk_why, desk_seen, desk_acknowledge, desk_dismiss, desk_pace,
     desk_words, desk_share, desk_scale, cues_mine, cues_mine_what, cue_taken, signed_in_as, sign_out, role_agent, role_supervisor, role_director, role_operator,
@@ -37,9 +37,9 @@ texts! {
     cause_cancelled, cause_rejected, cause_no_answer, cause_media_timeout, cause_terminated, cause_failed,
     sure_fairly, sure_little, sure_hardly, why_too_little, why_too_quiet, why_too_noisy, why_loss,
     why_overlap, why_music, why_announcement, why_hold, why_unsure, why_fault, live_below, view, view_cards,
-    view_list, wall_stale, need_now_none, need_now_one, need_now_many, up_one, up_many, up_judged, group_now,
+    view_list, wall_stale, need_now_none, need_now, up, up_judged, group_now,
     group_falling,
-    group_rest, more_up_one, more_up_many, spark, spark_legend, wall_empty, wall_empty_how, wall_empty_demo,
+    group_rest, more_up, spark, spark_legend, wall_empty, wall_empty_how, wall_empty_demo,
     wall_empty_check, open_call, ringing, on_hold, not_listened, nothing_heard, trunk, lasting,
     customer_seems, lately, call_state, calls_below, direction, outcome, outcome_upset, outcome_recovered,
     outcome_improved, outcome_declined, number, number_hint, with_number, clear, when, length, length_under_one, length_to_five, length_to_fifteen,
@@ -51,8 +51,7 @@ texts! {
     timeline_said, legend_valence, legend_arousal, legend_distress, legend_alert, legend_marks, legend_gaps,
     table_means, from_minute, valence, arousal, distress, pleasant, unpleasant, agitated, quiet, why_alerts,
     no_alert_rose, at, evidence, calmed_after, never_calmed, still_raised, alert_values, model_said_sure,
-    more_alerts, caution, talk, customer_alone, agent_alone, both_at_once, silence, no_talk, held_once,
-    held_times, judged_title, judged_of, left_out, judged_at_end, nothing_judged, from_to, shift_weak,
+    more_alerts, caution, talk, customer_alone, agent_alone, both_at_once, silence, no_talk, held_times, judged_title, judged_of, left_out, judged_at_end, nothing_judged, from_to, shift_weak,
     last_confidence, confidence_high, what_happened, erased_events, ev_started, ev_answered, ev_held,
     ev_resumed, ev_erased, ev_announcement_started, ev_announcement_finished, ev_announcement_interrupted,
     ev_announcement_failed, heard_last, heard_topics, by_words, topic_cancel, topic_refund, topic_complaint, topic_legal, topic_supervisor,

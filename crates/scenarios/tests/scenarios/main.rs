@@ -40,6 +40,7 @@ mod languages;
 mod large_invite;
 mod late_offer;
 mod late_sender;
+mod newcomer;
 mod odd_sdp;
 mod other_media;
 mod other_methods;

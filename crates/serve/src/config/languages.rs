@@ -115,7 +115,7 @@ mod tests {
         let (read, warnings) = of(&[&whole, &other, &part]).unwrap();
         assert_eq!(read.iter().map(Translation::code).collect::<Vec<_>>(), ["gsw", "nds", "fr"]);
         assert_eq!(warnings.len(), 1);
-        assert!(warnings[0].contains("c.toml lacks") && warnings[0].contains("pages.decimal is the first"));
+        assert!(warnings[0].contains("c.toml lacks") && warnings[0].contains("pages.writing is the first"));
         let wrong = file("d.toml", "[pages]\ncode = \"fr\"\nlive = \"<b>\"\n");
         let gone = folder.path().join("gone.toml");
         let here = folder.path().to_path_buf();

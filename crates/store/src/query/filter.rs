@@ -61,9 +61,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// `by_topic`: by the index of topics, and not by that of upset calls.
-    fn condition(self, by_topic: bool) -> String {
-        let upset = if by_topic { "alerts + 0 > 0" } else { "alerts > 0" };
+    fn condition(self, walk: Walk) -> String {
+        let upset = if walk == Walk::Upset { "alerts > 0" } else { "alerts + 0 > 0" };
         match self {
             Self::Upset => upset.to_owned(),
             Self::Recovered => format!("{upset} AND calmed >= alerts AND ended IS NOT NULL"),
@@ -71,6 +70,28 @@ impl Outcome {
             Self::Declined => format!("shift < -{NOTABLE_SHIFT}"),
         }
     }
+}
+
+/// The index along which a list of calls is walked, the newest first: of those that a filter could use the one with the
+/// fewest calls. A database that knows nothing of how often a value comes may take any of them, so all other columns
+/// are asked for by expressions, which no index has. What a walk can be asked for beside its own column stands in its
+/// index ([`crate::schema`]), so that calls that don't fit are passed over without a look at their rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Walk {
+    Up,
+    Number,
+    Agent,
+    Topic,
+    Upset,
+    Team,
+    Queue,
+    Tier,
+    LengthAndDirection,
+    Length,
+    TrunkAndDirection,
+    Trunk,
+    /// All calls, or those of one direction.
+    All,
 }
 
 /// How long a call was, from its answer to its end.
@@ -120,6 +141,10 @@ impl CallLength {
 pub(crate) const LENGTH: &str = "(CASE WHEN ended - answered < 60000 THEN 1 WHEN ended - answered < 300000 THEN 2 \
     WHEN ended - answered < 900000 THEN 3 WHEN ended - answered >= 900000 THEN 4 END)";
 
+/// The same before the direction, in one text, as the index of both has it.
+const LENGTH_AND: &str = "(CASE WHEN ended - answered < 60000 THEN '1 ' WHEN ended - answered < 300000 THEN '2 ' \
+    WHEN ended - answered < 900000 THEN '3 ' WHEN ended - answered >= 900000 THEN '4 ' END)";
+
 /// A place in a list of calls: the last call of the part before. Written as `STARTED-ID`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
@@ -162,6 +187,26 @@ impl<'de> Deserialize<'de> for Cursor {
 }
 
 impl CallFilter {
+    /// The index to walk along.
+    pub(super) fn walk(&self, scope: &Scope) -> Walk {
+        let is_upset = matches!(self.outcome, Some(Outcome::Upset | Outcome::Recovered));
+        let walks = [
+            (self.up == Some(true), Walk::Up),
+            (self.number.is_some(), Walk::Number),
+            (self.agent.is_some() || matches!(scope, Scope::Agent(_)), Walk::Agent),
+            (self.topic.is_some(), Walk::Topic),
+            (is_upset, Walk::Upset),
+            (self.team.is_some(), Walk::Team),
+            (self.queue.is_some(), Walk::Queue),
+            (self.tier.is_some(), Walk::Tier),
+            (self.length.is_some() && self.direction.is_some(), Walk::LengthAndDirection),
+            (self.length.is_some(), Walk::Length),
+            (self.trunk.is_some() && self.direction.is_some(), Walk::TrunkAndDirection),
+            (self.trunk.is_some(), Walk::Trunk),
+        ];
+        walks.into_iter().find(|(fits, _)| *fits).map_or(Walk::All, |(_, walk)| walk)
+    }
+
     /// The condition in SQL, and its parameters, from `$1` on: for calls within a scope only.
     pub(super) fn condition(&self, scope: &Scope) -> (String, Vec<Value>) {
         let mut conditions = vec!["1 = 1".to_owned()];
@@ -184,26 +229,29 @@ impl CallFilter {
         if let Some(number) = &self.number {
             ask("(caller = # OR callee = #)", number.as_str().into());
         }
-        // A database that knows nothing of how often a value comes may take any index of an equality. By an expression
-        // it takes none: of topics only theirs has all columns, and a direction is what most calls share.
-        let by_topic = self.topic.is_some() && self.agent.is_none() && self.number.is_none();
-        let is_told_apart = by_topic
-            || [&self.queue, &self.agent, &self.team, &self.tier, &self.number]
-                .into_iter()
-                .any(Option::is_some)
-            || matches!(self.outcome, Some(Outcome::Upset | Outcome::Recovered))
-            || self.length.is_some()
-            || self.up == Some(true);
-        for (label, value, by_index) in [
-            ("trunk", &self.trunk, !by_topic),
-            ("queue", &self.queue, !by_topic),
-            ("agent", &self.agent, true),
-            ("team", &self.team, !by_topic),
-            ("tier", &self.tier, !by_topic),
-            ("direction", &self.direction, !is_told_apart),
+        let walk = self.walk(scope);
+        if walk == Walk::TrunkAndDirection {
+            // One expression, as the index has it: of two equalities SQLite may take either one's index. No direction
+            // has a space.
+            let both = [&self.trunk, &self.direction].map(|it| it.as_deref().unwrap_or_default());
+            ask("trunk || ' ' || direction = #", both.join(" ").into());
+        }
+        if let (Walk::LengthAndDirection, Some(length), Some(direction)) =
+            (walk, self.length, &self.direction)
+        {
+            let both = format!("{} {direction}", length.kind());
+            ask(&format!("{LENGTH_AND} || direction = #"), both.into());
+        }
+        for (label, value, own) in [
+            ("trunk", &self.trunk, Walk::Trunk),
+            ("queue", &self.queue, Walk::Queue),
+            ("agent", &self.agent, Walk::Agent),
+            ("team", &self.team, Walk::Team),
+            ("tier", &self.tier, Walk::Tier),
+            ("direction", &self.direction, Walk::All),
         ] {
             if let Some(value) = value {
-                let column = if by_index { label.to_owned() } else { format!("{label} || ''") };
+                let column = if walk == own { label.to_owned() } else { format!("{label} || ''") };
                 ask(&format!("{column} = #"), value.as_str().into());
             }
         }
@@ -214,20 +262,87 @@ impl CallFilter {
             conditions.push(format!("(started < ${place} OR id < ${})", values.len()));
         }
         if let Some(topic) = self.topic {
-            // The first part is that of the index.
-            values.push(format!("% {} %", topic.name()).into());
-            let named = format!("topics IS NOT NULL AND ' ' || topics || ' ' LIKE ${}", values.len());
-            conditions.push(named);
+            // As the topic's own index has it: a parameter would not be found there.
+            let named = format!("' ' || topics || ' ' LIKE '% {} %'", topic.name());
+            conditions.push(if walk == Walk::Topic { named } else { format!("({named}) IS TRUE") });
         }
         if let Some(length) = self.length {
-            conditions.push(format!("{LENGTH} = {}", length.kind()));
+            let kind = if walk == Walk::Length { LENGTH.to_owned() } else { format!("{LENGTH} + 0") };
+            conditions.push(format!("{kind} = {}", length.kind()));
         }
         if let Some(outcome) = self.outcome {
-            conditions.push(outcome.condition(by_topic));
+            conditions.push(outcome.condition(walk));
         }
         if let Some(up) = self.up {
             conditions.push(if up { "ended IS NULL" } else { "ended IS NOT NULL" }.to_owned());
         }
         (conditions.join(" AND "), values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::StoreConfig;
+    use crate::store::Store;
+
+    /// SQLite tells which index it takes. PostgreSQL knows how often values come and chooses by that.
+    #[test]
+    fn each_filter_is_walked_along_the_index_that_bounds_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::create(&StoreConfig::in_file(folder.path().join("store.db"))).unwrap();
+        let text = |text: &str| Some(text.to_owned());
+        let any = CallFilter::default;
+        let labelled =
+            || CallFilter { queue: text("q"), team: text("t"), tier: text("v"), trunk: text("c"), ..any() };
+        let long = Some(CallLength::FromFifteen);
+        let outbound = text("outbound");
+        let upset = Some(Outcome::Upset);
+        for (filter, index) in [
+            (any(), "calls_by_start"),
+            (CallFilter { direction: outbound.clone(), ..any() }, "calls_by_direction"),
+            (CallFilter { trunk: text("c"), ..any() }, "calls_by_trunk"),
+            (
+                CallFilter { trunk: text("c"), direction: outbound.clone(), ..any() },
+                "calls_by_trunk_and_direction",
+            ),
+            (
+                CallFilter { length: long, trunk: text("c"), direction: outbound.clone(), ..any() },
+                "calls_by_length_and_direction",
+            ),
+            (CallFilter { length: long, trunk: text("c"), ..any() }, "calls_by_length"),
+            (CallFilter { tier: text("v"), length: long, ..any() }, "calls_by_tier"),
+            (CallFilter { queue: text("q"), tier: text("v"), ..any() }, "calls_by_queue"),
+            (CallFilter { length: long, direction: outbound.clone(), ..labelled() }, "calls_by_team"),
+            (CallFilter { outcome: Some(Outcome::Declined), ..labelled() }, "calls_by_team"),
+            (CallFilter { outcome: upset, length: long, direction: outbound, ..labelled() }, "calls_upset"),
+            (CallFilter { outcome: Some(Outcome::Recovered), ..any() }, "calls_upset"),
+            (CallFilter { topic: Some(Topic::Legal), outcome: upset, ..labelled() }, "calls_on_legal"),
+            (CallFilter { topic: Some(Topic::Thanks), ..any() }, "calls_on_thanks"),
+            (
+                CallFilter { agent: text("a"), topic: Some(Topic::Legal), outcome: upset, ..labelled() },
+                "calls_by_agent",
+            ),
+            (
+                CallFilter { up: Some(true), topic: Some(Topic::Legal), outcome: upset, ..labelled() },
+                "calls_up",
+            ),
+            (CallFilter { number: text("n"), outcome: upset, ..labelled() }, "calls_by_caller"),
+        ] {
+            for (from, until) in [(None, None), (Some(5), Some(9))] {
+                let filter = CallFilter { from, until, ..filter.clone() };
+                let (condition, values) = filter.condition(&Scope::All);
+                let sql = format!(
+                    "EXPLAIN QUERY PLAN SELECT * FROM calls WHERE {condition} ORDER BY started DESC, id DESC LIMIT 9"
+                );
+                let rows = store.database.query(&sql, &values).unwrap();
+                let plan: Vec<String> = rows.iter().map(|row| row.text(3).unwrap()).collect();
+                let plan = plan.join("; ");
+                let words: Vec<&str> = plan.split([' ', ';']).collect();
+                assert!(words.contains(&index), "{index}: {plan}\n{condition}");
+                let sorts = plan.contains("TEMP B-TREE");
+                assert!(!sorts || index == "calls_by_caller", "{plan}\n{condition}");
+            }
+        }
     }
 }

@@ -9,11 +9,12 @@ use sidetone_spool::{Batch, Item};
 
 use super::labels::{labelled, labels};
 use super::{DAY_MS, dump};
-use crate::cues::{CueSum, KeptCue};
+use crate::cues::{self, CueSum, KeptCue};
+use crate::groups;
 use crate::query::CallFilter;
 use crate::store::Store;
 use crate::testing::{BEGAN, append, at, consent, feed, narrator, on_each, spool, whole_call};
-use crate::{HoldoutSum, Role, Survey, Table};
+use crate::{HoldoutSum, Role, Survey, Table, schema};
 
 const LINE: &str = "A line that no other text has";
 
@@ -250,12 +251,90 @@ fn an_objection_erases_cues_too() {
 
 /// Days of a table of sums, written by hand: the day, the rule, the team, how many, and agents.
 fn days(store: &mut Store, rows: &[(u64, &str, &str, u64, u64)]) {
+    insert_days(store, rows);
+    for (day, ..) in rows {
+        cues::sum_week(store.database.as_mut(), i64::try_from(*day).unwrap()).unwrap();
+    }
+}
+
+fn insert_days(store: &mut Store, rows: &[(u64, &str, &str, u64, u64)]) {
     for (day, cue, team, shown, agents) in rows {
         let sql = "INSERT INTO cue_days (day, cue, team, shown, acknowledged, dismissed, judged, adopted, upset, recovered,
                        agents) VALUES ($1, $2, $3, $4, 0, 0, $4, $4, 0, 0, $5)";
         let values = [(*day).into(), (*cue).into(), (*team).into(), (*shown).into(), (*agents).into()];
         store.database.execute(sql, &values).unwrap();
     }
+}
+
+/// Five weeks and a half of two teams: days that are groups, days whose week is one without them, and others.
+fn five_weeks() -> Vec<(u64, &'static str, &'static str, u64, u64)> {
+    let teams = || (0..).zip(["north", "south"]);
+    let days = (365..404).flat_map(|day| teams().map(move |(number, team)| (day, number, team)));
+    days.map(|(day, number, team): (u64, u64, &str)| {
+        let mixed = (day * 31 + number * 17) % 23;
+        (day, "slow-down", team, 1 + mixed % 13, mixed % 5)
+    })
+    .collect()
+}
+
+#[test]
+fn weeks_of_a_store_without_them_are_summed_up_as_it_is_brought_forward() {
+    on_each(|config, _| {
+        if let Some(path) = &config.path {
+            crate::database::Sqlite::make(path).unwrap();
+        }
+        let mut old = Store::attach(config).unwrap();
+        old.database.settle().unwrap();
+        schema::forward(old.database.as_mut(), "it", 10).unwrap();
+        insert_days(&mut old, &five_weeks());
+        drop(old);
+        Store::migrate(config).unwrap();
+        let mut store = Store::open(config).unwrap();
+        let mut weeks = || -> Vec<Vec<String>> {
+            let sql = "SELECT CAST(week AS TEXT), team, CAST(shown AS TEXT), CAST(judged AS TEXT), CAST(agents AS TEXT)
+                       FROM cue_weeks ORDER BY week, team";
+            let rows = store.database.query(sql, &[]).unwrap();
+            let weeks =
+                rows.iter().map(|row| (0..5).map(|column| row.text(column).unwrap()).collect()).collect();
+            for day in 365..404 {
+                cues::sum_week(store.database.as_mut(), day).unwrap();
+            }
+            weeks
+        };
+        let brought = weeks();
+        assert!(brought.len() > 8, "{brought:?}");
+        assert_eq!(brought, weeks());
+    });
+}
+
+#[test]
+fn weeks_that_are_summed_up_tell_what_their_days_tell() {
+    on_each(|config, _| {
+        let mut store = Store::create(config).unwrap();
+        days(&mut store, &five_weeks());
+        let day_by_day = format!(
+            "{} SELECT team, CAST(SUM(shown) AS BIGINT), CAST(MAX(agents_of_day) AS BIGINT) FROM told
+             GROUP BY team ORDER BY 2 DESC, team",
+            groups::told("cue_days", "cue, team", "shown")
+        );
+        let mut telling = 0;
+        for (first, last, today) in (363..402)
+            .flat_map(|first| (first..402).flat_map(move |last| [(first, last, 390), (first, last, 500)]))
+        {
+            let expected = store.database.query(&day_by_day, &groups::days(first, last, today)).unwrap();
+            let expected: Vec<(String, i64, i64)> = expected
+                .iter()
+                .map(|row| (row.text(0).unwrap(), row.int(1).unwrap(), row.int(2).unwrap()))
+                .collect();
+            let told = store.told_cues((first, last), today).unwrap();
+            let signed = |value: u64| i64::try_from(value).unwrap();
+            let told: Vec<(String, i64, i64)> =
+                told.into_iter().map(|sum| (sum.team, signed(sum.shown), signed(sum.agents))).collect();
+            assert_eq!(told, expected, "{first} to {last}, before {today}");
+            telling += told.len();
+        }
+        assert!(telling > 1_000);
+    });
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Calls before the demo's own, so that the pages have something to show: half of yesterday, whose sums are told, and
-//! the last hours.
+//! Calls before the demo's own, so that the pages have something to show: half of a day five weeks ago, which the
+//! figures are compared with, half of yesterday, whose sums are told, and the last hours.
 //!
 //! Their sound is the demo's own speech, cut at several places, with silence put in at some, and it passes through the
 //! very pipeline of a live call. Who called when, in which queue, and what became of it is made up.
@@ -21,15 +21,19 @@ use sidetone_store::{CallOutcome, NewNote, NoteKind, Store, StoreConfig, Survey,
 use crate::cli::analyze;
 use crate::rehearsal::{Heard, LOOKED_UP, Rehearsal, SILENT_AGAIN, Stretch};
 
-/// How many calls there are, and how many of them are of the last hours.
-pub(super) const CALLS: u64 = 300;
+/// How many calls there are: of yesterday, of the last hours, and of the day before the usual four weeks.
+pub(super) const CALLS: u64 = YESTERDAY + LATELY + EARLIER;
+const YESTERDAY: u64 = 240;
 const LATELY: u64 = 60;
+const EARLIER: u64 = 120;
 /// Numbers that call.
 const CALLERS: u64 = 90;
 pub(super) const NUMBERS: &str = "+49 30 0000000 to +49 30 0000089";
 const HALF_A_DAY_MS: u64 = 12 * 3_600_000;
 const LAST_HOURS_MS: u64 = 4 * 3_600_000;
 const DAY_MS: u64 = 86_400_000;
+/// Between the usual four weeks and the same before them, by whole weeks.
+const EARLIER_DAYS: u64 = 35;
 /// How long the store may take to have the calls.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Ringing.
@@ -81,7 +85,13 @@ pub(super) fn play(
     let heard = hear(language)?;
     let mut lot = Lot(7);
     for number in 0..CALLS {
-        let Some(call) = lot.of(&heard) else { continue };
+        let Some(mut call) = lot.of(&heard) else { continue };
+        // It was a worse day: of two calls that might have come, the one with more alerts did.
+        if number >= YESTERDAY + LATELY
+            && let Some(other) = lot.of(&heard)
+        {
+            call = std::cmp::max_by_key(call, other, |heard| heard.summary.alerts.spans.len());
+        }
         let began = began(number, now.unix_millis(), &mut lot);
         for event in events(call, hasher, began, number, &mut lot)? {
             spool.append(event);
@@ -90,15 +100,16 @@ pub(super) fn play(
     Ok(())
 }
 
-/// When a call began: evenly over yesterday from eight to eight (UTC), or over the last hours, the last one some
-/// minutes ago.
+/// When a call began: evenly over yesterday or the earlier day from eight to eight (UTC), or over the last hours, the
+/// last one some minutes ago.
 fn began(number: u64, now: u64, lot: &mut Lot) -> Timestamp {
-    let yesterday = CALLS - LATELY;
-    let millis = match number.checked_sub(yesterday) {
-        None => {
-            let midnight = (now / DAY_MS * DAY_MS).saturating_sub(DAY_MS);
-            midnight + 8 * 3_600_000 + HALF_A_DAY_MS * number / yesterday + lot.draw(240_000)
-        }
+    let mut of_day = |ago: u64, number: u64, calls: u64| {
+        let midnight = (now / DAY_MS * DAY_MS).saturating_sub(ago * DAY_MS);
+        midnight + 8 * 3_600_000 + HALF_A_DAY_MS * number / calls + lot.draw(240_000)
+    };
+    let millis = match number.checked_sub(YESTERDAY) {
+        None => of_day(1, number, YESTERDAY),
+        Some(number) if number >= LATELY => of_day(EARLIER_DAYS, number - LATELY, EARLIER),
         Some(number) => {
             let ago = LAST_HOURS_MS * (LATELY - number) / LATELY;
             now.saturating_sub(ago.saturating_sub(lot.draw(240_000)).max(300_000))
