@@ -335,14 +335,15 @@ fn a_model_that_is_damaged_is_refused_with_a_reason() {
     assert!(refused().contains("the vocabulary has 1 tokens"), "{}", refused());
 }
 
-/// Memory of this process that is in use: now, and at most so far, in KiB.
+/// Memory of this process that is in use: now, without the pages of files, which the system takes and gives back as it
+/// likes, and at most so far, with them; in KiB.
 fn memory() -> (u64, u64) {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let of = |key: &str| {
         let line = status.lines().find(|line| line.starts_with(key)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     };
-    (of("VmRSS:"), of("VmHWM:"))
+    (of("RssAnon:"), of("VmHWM:"))
 }
 
 /// Utterances of all lengths that the cutter gives out, one after the other as fast as they can be recognised. With

@@ -33,11 +33,25 @@ static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
         Asset { path: format!("/assets/pages.{hash}.{end}"), content_type, bytes }
     };
     [
-        asset("css", "text/css; charset=utf-8", include_bytes!("../assets/pages.css")),
+        asset("css", "text/css; charset=utf-8", bare(include_str!("../assets/pages.css"))),
         asset("js", "text/javascript; charset=utf-8", include_bytes!("../assets/pages.js")),
         asset("svg", "image/svg+xml", include_bytes!("../assets/icon.svg")),
     ]
 });
+
+/// A style sheet without what is for its readers alone, comments and indentation: every page comes with it. It is ours,
+/// and has no comment in a string.
+fn bare(css: &str) -> &'static [u8] {
+    let behind = |piece: &'_ str| piece.split_once("*/").map_or(0, |(comment, _)| comment.len() + 2);
+    let said: String = css
+        .split("/*")
+        .enumerate()
+        .map(|(number, piece)| piece.get(if number == 0 { 0 } else { behind(piece) }..).unwrap_or_default())
+        .collect();
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    // Made once in a process, and never given up.
+    lines.join("\n").into_bytes().leak()
+}
 
 /// The files that pages load. Each may be kept for good (`Cache-Control: public, max-age=31536000, immutable`).
 #[must_use]

@@ -384,14 +384,7 @@ impl Server {
         if tokio::time::timeout(LAST_EVENTS, closed).await.is_err() {
             tracing::error!("consent receipts could not be brought to the disk in time");
         }
-        let links = lock(&self.links).take();
-        if let Some(links) = links {
-            links.shutdown(LAST_EVENTS).await;
-        }
-        let sinks = lock(&self.sinks).take();
-        if let Some(sinks) = sinks {
-            sinks.shutdown(LAST_EVENTS).await;
-        }
+        self.deliver_the_rest().await;
         let calls = Arc::clone(&self.calls);
         let store = lock(&self.store).take();
         let closed = tokio::task::spawn_blocking(move || {
@@ -403,6 +396,20 @@ impl Server {
         let _ = closed.await;
         if let Some(journal) = &self.journal {
             journal.close();
+        }
+    }
+}
+
+impl Server {
+    /// Links and sinks deliver what they have, and end.
+    async fn deliver_the_rest(&self) {
+        let links = lock(&self.links).take();
+        if let Some(links) = links {
+            links.shutdown(LAST_EVENTS).await;
+        }
+        let sinks = lock(&self.sinks).take();
+        if let Some(sinks) = sinks {
+            sinks.shutdown(LAST_EVENTS).await;
         }
     }
 }

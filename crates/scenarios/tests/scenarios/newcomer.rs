@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 use sidetone_scenarios::demo::Demo;
+use sidetone_scenarios::until;
 
 use crate::browser::Seat;
 
@@ -17,6 +18,12 @@ fn a_newcomer_learns_what_a_figure_means_and_why_an_alert_rose() {
     let demo = Demo::start();
     let mut seat = Seat::at(demo.pages);
     seat.sign_in(&demo.supervisor);
+    // The half day before the demo is made while it runs.
+    until("all figures of the half day, compared, and its cues", || {
+        seat.open("/figures?lang=en");
+        let there = "document.querySelectorAll('.figures .change').length >= 10 && !!document.querySelector('.cue-line')";
+        (seat.chromium.value(there) == true).then_some(())
+    });
     figures_are_defined_and_compared(&mut seat);
     cues_are_named_by_their_lines(&mut seat);
     alerts_have_their_reasons(&mut seat);

@@ -34,7 +34,8 @@ fn held(sidetone: &mut Sidetone) -> Held {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     };
     let descriptors = std::fs::read_dir(process.join("fd")).unwrap().count();
-    Held { bytes: number("VmRSS:") * 1_024, descriptors, threads: number("Threads:") }
+    // Without the pages of files, which the system takes and gives back as it likes.
+    Held { bytes: number("RssAnon:") * 1_024, descriptors, threads: number("Threads:") }
 }
 
 /// Three seconds of the demo's caller.

@@ -14,7 +14,7 @@ use sidetone_spool::Spool;
 use tokio::time::{sleep, timeout};
 
 use super::in_force::lock;
-use super::{LAST_BYES, LAST_EVENTS, Prepared, Server, carrying_on};
+use super::{LAST_BYES, Prepared, Server, carrying_on};
 use crate::rehearsal;
 
 /// How often it is looked whether the moment has come.
@@ -245,18 +245,6 @@ impl Server {
         let since = Instant::now();
         while self.calls.inferred_kept() < before + asked && since.elapsed() < INFERRED_WITHIN {
             sleep(Duration::from_millis(1)).await;
-        }
-    }
-
-    /// Sinks deliver what they have, while the other process takes calls.
-    async fn deliver_the_rest(&self) {
-        let links = lock(&self.links).take();
-        if let Some(links) = links {
-            links.shutdown(LAST_EVENTS).await;
-        }
-        let sinks = lock(&self.sinks).take();
-        if let Some(sinks) = sinks {
-            sinks.shutdown(LAST_EVENTS).await;
         }
     }
 }
