@@ -350,7 +350,8 @@ fn memory() -> (u64, u64) {
 /// `SIDETONE_MINUTES=60` it is an hour of them, which takes a processor two minutes or three.
 #[test]
 fn however_much_is_said_a_recogniser_takes_no_more_memory() {
-    const GROWS: u64 = 6 << 10;
+    // The allocator keeps the room of the largest utterance's buffers, some 8 MiB, or gives it back, as it comes.
+    const GROWS: u64 = 12 << 10;
     let minutes = std::env::var("SIDETONE_MINUTES").map_or(3, |minutes| minutes.parse().unwrap());
     let weights_only = {
         let _kept = recogniser();
