@@ -117,6 +117,11 @@ impl Successor {
         &self.version
     }
 
+    /// Whether it has ended while it waited.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Its process.
     #[must_use]
     pub fn pid(&self) -> u32 {

@@ -145,8 +145,8 @@ impl Signalling {
             };
             takers.push(self.alarm.vital(what, Arc::clone(self).serve_connections(listen, listener)));
         }
+        takers.push(self.alarm.vital("SIP timers", Arc::clone(self).serve_timers()));
         *self.takers.lock().unwrap_or_else(PoisonError::into_inner) = takers;
-        self.alarm.vital("SIP timers", Arc::clone(self).serve_timers());
         self.alarm.vital("health probes", Arc::clone(self).serve_health());
     }
 
@@ -197,12 +197,20 @@ impl Signalling {
         core.anchor().calls()
     }
 
-    /// Reads and sends nothing more: what comes waits for the process that takes the sockets over. The calls as they
-    /// are now have been written down.
-    pub fn halt(self: &Arc<Self>) {
-        self.with(|_, _| self.halted.store(true, Relaxed));
+    /// Reads and sends nothing more, if calls are so that they may be left now: what comes waits for the process that
+    /// takes the sockets over. The calls as they are then have been written down.
+    pub fn halt_if(self: &Arc<Self>, may: impl FnOnce(&Core) -> bool) -> bool {
+        let halts = self.with(|core, _| {
+            let halts = may(core);
+            self.halted.store(halts, Relaxed);
+            halts
+        });
+        if !halts {
+            return false;
+        }
         let takers = std::mem::take(&mut *self.takers.lock().unwrap_or_else(PoisonError::into_inner));
         takers.iter().for_each(AbortHandle::abort);
+        true
     }
 
     /// The sockets, to be handed over.
@@ -211,7 +219,9 @@ impl Signalling {
     /// When the process may open no more.
     pub fn doubled(&self) -> io::Result<Vec<OwnedFd>> {
         let mut doubles = self.udp.doubled()?;
-        doubles.append(&mut self.doubles.lock().unwrap_or_else(PoisonError::into_inner));
+        for listener in &*self.doubles.lock().unwrap_or_else(PoisonError::into_inner) {
+            doubles.push(doubled(listener)?);
+        }
         Ok(doubles)
     }
 

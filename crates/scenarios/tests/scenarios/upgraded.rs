@@ -208,9 +208,44 @@ fn a_program_that_is_not_fit_takes_nothing_over() {
         assert!(error.to_string().contains("goes on as it was"), "{error}");
         assert_eq!(call.sidetone.process().id(), old);
     }
+    // What takes effect by a restart alone stays: where another program has that address, nobody could go back.
+    std::fs::write(folder.join("sidetone.toml"), config.replace(":9464", ":9465")).unwrap();
+    let error = talking(&mut call, |sidetone| sidetone.upgrade(&[]).unwrap_err());
+    assert!(error.to_string().contains("http of the configuration file changed"), "{error}");
+    assert_eq!(call.sidetone.process().id(), old);
     call.talk("after");
     call.caller.open_gate();
     call.finish(6);
+}
+
+/// Who ends the process in the midst of an upgrade ends it.
+#[test]
+fn an_end_calls_an_upgrade_off() {
+    let net = Net::lease();
+    let mut setup = journalled(&net);
+    setup.more.push_str("[limits]\ndrain = \"1s\"\n");
+    let mut sidetone = Sidetone::start(&net, &setup);
+    let mut callee = Sipp::start(Plan::new("ended-ringing", "uas", net.at(host::PBX, 5060)), sidetone.dir());
+    let mut caller = Plan::new("ended-ringing", "uac", net.at(host::TRUNK, 5060));
+    caller.remote = Some(sidetone.sip());
+    let mut caller = Sipp::start(caller, sidetone.dir());
+    caller.wait_response(180, "INVITE", 1);
+    let id = sidetone.process().id().to_string();
+    let error = thread::scope(|scope| {
+        let running = &sidetone;
+        let waits = scope.spawn(move || {
+            let program = binary().display().to_string();
+            let arguments = ["upgrade", "--json", "--wait", "600", "--program", &program];
+            running.try_command(&arguments).unwrap_err()
+        });
+        until("it to wait", || sidetone.output().contains("waiting for a moment").then_some(()));
+        assert!(std::process::Command::new("kill").arg(&id).status().unwrap().success());
+        waits.join().unwrap()
+    });
+    assert!(error.to_string().contains("called off"), "{error}");
+    caller.finish();
+    callee.finish();
+    assert!(sidetone.process().wait().success());
 }
 
 /// It could run, takes the sockets, and breaks down over something that nobody could foresee.
@@ -233,7 +268,7 @@ fn a_program_that_does_not_get_up_gives_the_calls_back() {
         sidetone.began_anew();
         error
     });
-    assert!(error.to_string().contains("carries its calls on"), "{error}");
+    assert!(error.to_string().contains("carry its calls on"), "{error}");
     assert_eq!(call.sidetone.process().id(), old);
     assert_eq!(view(&call)["id"], before["id"]);
     // It is whole: it can be upgraded still.

@@ -4,7 +4,10 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::pin::pin;
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use crate::log_writer::LogWriter;
@@ -12,6 +15,8 @@ use crate::server::{self, HandedOver, Prepared, ReadAgain, Reread, Server, Start
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use sidetone_handover::{Inherited, Predecessor, go_back};
 use sidetone_serve::control::NotReloaded;
 use tokio::signal::unix::{SignalKind, signal};
@@ -168,11 +173,29 @@ async fn serve(
     }
     loop {
         tokio::select! {
-            wish = server.upgrade_wanted() => match server.hand_over(wish, arguments.to_vec()).await {
-                HandedOver::No => {}
-                HandedOver::Yes => return Ok(Ending::Over),
-                HandedOver::GoBack(sockets) => return Ok(Ending::GoBack(sockets)),
-            },
+            wish = server.upgrade_wanted() => {
+                let calls_off = AtomicBool::new(false);
+                let mut handing_over = pin!(server.hand_over(wish, arguments.to_vec(), &calls_off));
+                let handed_over = loop {
+                    tokio::select! {
+                        handed_over = &mut handing_over => break handed_over,
+                        _ = terminate.recv() => calls_off.store(true, Relaxed),
+                        _ = interrupt.recv() => calls_off.store(true, Relaxed),
+                    }
+                };
+                match (handed_over, calls_off.load(Relaxed)) {
+                    (HandedOver::No, false) => {}
+                    (HandedOver::No, true) => break,
+                    (HandedOver::Yes(pid), ends) => {
+                        if let Some(pid) = i32::try_from(pid).ok().filter(|_| ends) {
+                            // It came too late for this process, and is for the one that has the calls.
+                            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+                        }
+                        return Ok(Ending::Over);
+                    }
+                    (HandedOver::GoBack(sockets), _) => return Ok(Ending::GoBack(sockets)),
+                }
+            }
             _ = hang_up.recv() => {
                 // The outcome is logged; a running process does not end because of an unreadable file.
                 let _ = server.reload().await;

@@ -3,6 +3,9 @@
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use sidetone_call::Cause;
@@ -34,8 +37,8 @@ const READ_WITHIN: Duration = Duration::from_secs(1);
 pub(crate) enum HandedOver {
     /// It goes on as it was.
     No,
-    /// Another process has the calls: this one has nothing left to do.
-    Yes,
+    /// That process has the calls: this one has nothing left to do.
+    Yes(u32),
     /// It has let go, and the other one is not up: it has to begin anew, with these sockets.
     GoBack(Vec<OwnedFd>),
 }
@@ -74,20 +77,26 @@ impl Server {
     }
 
     /// Hands all calls over to a program that is told these arguments.
-    pub(crate) async fn hand_over(&self, wish: Upgrade, arguments: Vec<OsString>) -> HandedOver {
+    /// Raising `calls_off` ends it as long as nothing has been let go of.
+    pub(crate) async fn hand_over(
+        &self,
+        wish: Upgrade,
+        arguments: Vec<OsString>,
+        calls_off: &AtomicBool,
+    ) -> HandedOver {
         let steps = wish.steps.clone();
         let failed = |error: String| {
             tracing::error!(%error, "no upgrade");
             let _ = steps.try_send(Step::Failed(Failure { error }));
         };
-        let outcome = match self.try_to_hand_over(wish, arguments).await {
+        let outcome = match self.try_to_hand_over(wish, arguments, calls_off).await {
             Ok(handed_over) => handed_over,
             Err(NotHandedOver { why, sockets: None }) => {
                 failed(format!("{why}; this process goes on as it was"));
                 HandedOver::No
             }
             Err(NotHandedOver { why, sockets: Some(sockets) }) => {
-                failed(format!("{why}; this process began anew, and carries its calls on"));
+                failed(format!("{why}; this process begins anew, to carry its calls on"));
                 HandedOver::GoBack(sockets)
             }
         };
@@ -101,6 +110,7 @@ impl Server {
         &self,
         wish: Upgrade,
         arguments: Vec<OsString>,
+        calls_off: &AtomicBool,
     ) -> Result<HandedOver, NotHandedOver> {
         let journal = self.journal.as_deref().ok_or_else(|| {
             NotHandedOver::yet("calls live on by the call journal, and none is kept: name a file in journal.path, and restart when few calls are up")
@@ -111,6 +121,19 @@ impl Server {
                 "this is the first process of a container, with which that would end: start another container in its place, on the same journal",
             ));
         }
+        if std::env::var_os("NOTIFY_SOCKET").is_none() && std::env::var_os("INVOCATION_ID").is_some() {
+            return Err(NotHandedOver::yet(
+                "systemd would take the end of this process for the end of the service: set NotifyAccess=main in its unit, and restart it once",
+            ));
+        }
+        if self.signalling.core().draining() {
+            return Err(NotHandedOver::yet(
+                "no new calls are taken, and the other process would take them: `sidetone drain --cancel` first",
+            ));
+        }
+        let reloader = Arc::clone(&self.reloader);
+        let fit = tokio::task::spawn_blocking(move || reloader.is_fit_to_go_back_to()).await;
+        fit.map_err(NotHandedOver::yet)?.map_err(NotHandedOver::yet)?;
         let tell = |now: String| {
             tracing::info!("upgrade: {now}");
             let _ = wish.steps.try_send(Step::Now { now });
@@ -124,10 +147,20 @@ impl Server {
         tell(format!(
             "version {version} is ready to take over; waiting for a moment in which every call can be carried on"
         ));
-        let ended = self.wait_for_quiet(&wish).await?;
-
-        let since = Instant::now();
-        let sockets = self.let_go(journal).await.map_err(NotHandedOver::yet)?;
+        let deadline = Instant::now() + wish.patience;
+        // Whatever can fail comes first: after it there is no way back but to begin anew.
+        let mut sockets = self.sockets().map_err(NotHandedOver::yet)?;
+        let mut ended = 0;
+        let since = loop {
+            ended += self.wait_for_quiet(&wish, deadline, &mut successor, calls_off).await?;
+            self.write_down_what_is_inferred().await;
+            let since = Instant::now();
+            // Looked at once more under the core's lock: a call may have begun meanwhile.
+            if self.signalling.halt_if(|core| since >= deadline || core.not_kept().is_empty()) {
+                break since;
+            }
+        };
+        sockets.extend(self.let_go(journal).await);
         let given = tokio::task::spawn_blocking(move || {
             let calls = successor.take_over(&sockets);
             (calls, successor, sockets)
@@ -151,17 +184,25 @@ impl Server {
         let _ = wish.steps.try_send(Step::Over(over));
         drop(wish);
         self.deliver_the_rest().await;
-        Ok(HandedOver::Yes)
+        Ok(HandedOver::Yes(pid))
     }
 
     /// Waits for a moment in which every call can be carried on. If none comes in time, those that can't be are ended
     /// as by an orderly end; says how many.
-    async fn wait_for_quiet(&self, wish: &Upgrade) -> Result<usize, NotHandedOver> {
-        let deadline = Instant::now() + wish.patience;
+    async fn wait_for_quiet(
+        &self,
+        wish: &Upgrade,
+        deadline: Instant,
+        successor: &mut Successor,
+        calls_off: &AtomicBool,
+    ) -> Result<usize, NotHandedOver> {
         loop {
             let not_kept = self.signalling.core().not_kept();
-            if wish.steps.is_closed() {
-                return Err(NotHandedOver::yet("called off by whoever wanted it"));
+            if wish.steps.is_closed() || calls_off.load(Relaxed) {
+                return Err(NotHandedOver::yet("called off"));
+            }
+            if successor.has_ended() {
+                return Err(NotHandedOver::yet("the new program has ended while it waited"));
             }
             if not_kept.is_empty() && !self.calls.anybody_is_told() {
                 return Ok(0);
@@ -200,19 +241,21 @@ impl Server {
         }
     }
 
-    /// Stops reading, writes down all calls as they are now, and lets go of all files. Gives the sockets, which stay
-    /// open: what comes waits in them.
-    async fn let_go(&self, journal: &Journal) -> std::io::Result<Vec<OwnedFd>> {
-        // Whatever can fail comes first: after it there is no way back but to begin anew.
+    /// All sockets but those of media, to be handed over.
+    fn sockets(&self) -> std::io::Result<Vec<OwnedFd>> {
         let mut sockets = self.signalling.doubled()?;
         sockets.push(self.control.doubled()?);
         sockets.extend(self.http.as_ref().map(PageServer::doubled).transpose()?);
+        Ok(sockets)
+    }
+
+    /// Signalling has halted: stops reading all else, writes down all calls as they are now, and lets go of all files.
+    /// Gives the sockets of media, which stay open: what comes waits in them.
+    async fn let_go(&self, journal: &Journal) -> Vec<OwnedFd> {
         self.control.halt();
         if let Some(pages) = &self.http {
             pages.halt();
         }
-        self.write_down_what_is_inferred().await;
-        self.signalling.halt();
         let halted = self.signalling.core().anchor().media().halt();
         let waits = Instant::now();
         while self.notices.capacity() < self.notices.max_capacity() && waits.elapsed() < TOLD_WITHIN {
@@ -221,7 +264,6 @@ impl Server {
         self.attending.abort();
         carrying_on::write_down(&halted.kept, &journal.pen());
         self.calls.let_go();
-        sockets.extend(halted.sockets);
 
         let (calls, store) = (self.book(), lock(&self.store).take());
         let closed = tokio::task::spawn_blocking(move || {
@@ -235,7 +277,7 @@ impl Server {
             tracing::error!("receipts, spool or store have not let their files go in time");
         }
         journal.close();
-        Ok(sockets)
+        halted.sockets
     }
 
     /// Has those who listen tell what they have inferred until now.

@@ -63,6 +63,20 @@ impl Reloader {
         })
     }
 
+    /// Whether by the file another process would bind and open what this one has: this one could not go back to a
+    /// configuration that is in no file any more.
+    pub(super) fn is_fit_to_go_back_to(&self) -> Result<(), String> {
+        let Reread { config, .. } = lock(&self.read_again)().map_err(|error| error.to_string())?;
+        let changed = frozen(&self.in_force.get(), &config);
+        if changed.is_empty() {
+            return Ok(());
+        }
+        Err(format!(
+            "{} of the configuration file changed since the start, and take effect by a restart alone, not by an upgrade: write back what was there, or restart",
+            changed.join(", ")
+        ))
+    }
+
     fn take(&self) -> Result<Reloaded, NotReloaded> {
         if let Some(sinks) = &*lock(&self.sinks) {
             sinks.reopen();

@@ -472,7 +472,7 @@ impl Party {
         self.seen.push(key);
         match method {
             "INVITE" if message.to_tag().is_some() && (!self.up || self.over) => {
-                self.respond(message, 481, None)
+                self.respond(message, 481, None);
             }
             "INVITE" if self.over => self.respond(message, 486, None),
             "INVITE" if self.asks() || self.asking.is_some() => self.respond(message, 491, None),
