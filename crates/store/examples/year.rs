@@ -298,7 +298,7 @@ fn fill(connection: &Connection, a_day: u64, year: Year) {
         let queue = call % 12;
         let worker = lot(call, 1) % 300;
         let upset = lot(call, 2) % 10 == 3 && queue != 9;
-        let calmed = upset && lot(call, 3) % 2 == 0;
+        let calmed = upset && lot(call, 3).is_multiple_of(2);
         let lowest = if worker / 20 == 7 { 0.0 } else { -0.19 };
         let shift = (lot(call, 4) % 1_000) as f64 / 1_000.0 * (0.21 - lowest) + lowest;
         let lasted = match lot(call, 5) % 20 {
