@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::certificates::Issued;
+use crate::net::{Net, host};
 use crate::process::Process;
+use crate::sidetone::Sidetone;
 use crate::trace::{self, Seen, Way};
 use crate::{GUARD, repository, until};
 
@@ -74,6 +76,23 @@ pub struct Sipp {
 }
 
 impl Sipp {
+    /// Starts the parties of so many calls through Sidetone, caller and callee; so many begin in a second, and all stay
+    /// up until their gates are opened.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn start_load(net: &Net, sidetone: &Sidetone, calls: u32, a_second: u32) -> (Self, Self) {
+        let mut callee = Plan::new("load", "uas", net.at(host::PBX, 5060));
+        callee.calls = calls;
+        let callee = Self::start(callee, sidetone.dir());
+        let mut caller = Plan::new("load", "uac", net.at(host::TRUNK, 5060));
+        caller.remote = Some(sidetone.sip());
+        caller.calls = calls;
+        caller.options = ["-r", &a_second.to_string(), "-l", &calls.to_string()].map(str::to_owned).to_vec();
+        (Self::start(caller, sidetone.dir()), callee)
+    }
+
     /// Starts it; a callee listens when this returns. Its logs go to `dir`.
     ///
     /// # Panics

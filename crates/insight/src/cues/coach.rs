@@ -46,6 +46,12 @@ pub enum CueTold {
 #[derive(Debug, Clone)]
 pub struct Coach {
     set: Arc<CueSet>,
+    so_far: SoFar,
+}
+
+/// What was shown in the call so far. Places are those of the cues in the set.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct SoFar {
     /// Whether the lot has it that this call's cues are withheld. Everything goes on as if they were shown, so that
     /// such a call differs in nothing else from one whose cues are.
     withholds: bool,
@@ -108,79 +114,61 @@ struct ToJudge {
     had_alert: bool,
 }
 
-/// What another process needs to go on coaching a call. Places are those of `cues`.
+/// What another process needs to go on coaching a call.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct CoachKept {
+    /// The cue at each place.
     cues: Vec<String>,
-    withholds: bool,
-    tracks: Vec<Track>,
-    shown: Option<Shown>,
-    all: Paced,
-    seen: Paced,
-    to_judge: VecDeque<ToJudge>,
+    so_far: SoFar,
 }
 
 impl Coach {
     pub(crate) fn kept(&self) -> CoachKept {
-        CoachKept {
-            cues: self.set.cues.iter().map(|cue| cue.id.clone()).collect(),
-            withholds: self.withholds,
-            tracks: self.tracks.clone(),
-            shown: self.shown,
-            all: self.all,
-            seen: self.seen,
-            to_judge: self.to_judge.clone(),
-        }
+        let cues = self.set.cues.iter().map(|cue| cue.id.clone()).collect();
+        CoachKept { cues, so_far: self.so_far.clone() }
     }
 
     /// Goes on as another process has coached the call. The cues may have changed in between: what was of one that is
     /// gone is forgotten.
     pub(crate) fn go_on(&mut self, kept: &CoachKept) {
+        let CoachKept { cues, so_far } = kept;
         let now_at = |place: usize| {
-            let id = kept.cues.get(place)?;
+            let id = cues.get(place)?;
             self.set.cues.iter().position(|cue| cue.id == *id)
         };
         let mut tracks = vec![Track::default(); self.set.cues.len()];
-        for (place, track) in kept.tracks.iter().enumerate() {
+        for (place, track) in so_far.tracks.iter().enumerate() {
             if let Some(slot) = now_at(place).and_then(|place| tracks.get_mut(place)) {
                 *slot = *track;
             }
         }
-        let shown = kept.shown.and_then(|shown| Some(Shown { place: now_at(shown.place)?, ..shown }));
-        let to_judge = kept.to_judge.iter();
+        let shown = so_far.shown.and_then(|shown| Some(Shown { place: now_at(shown.place)?, ..shown }));
+        let to_judge = so_far.to_judge.iter();
         let to_judge =
             to_judge.filter_map(|cue| Some(ToJudge { place: now_at(cue.place)?, ..*cue })).collect();
-        (self.tracks, self.shown, self.to_judge) = (tracks, shown, to_judge);
-        (self.withholds, self.all, self.seen) = (kept.withholds, kept.all, kept.seen);
+        self.so_far = SoFar { tracks, shown, to_judge, ..so_far.clone() };
     }
 
     /// A coach with these cues, for a call that begins.
     #[must_use]
     pub fn new(set: Arc<CueSet>) -> Self {
         let tracks = vec![Track::default(); set.cues.len()];
-        Self {
-            set,
-            withholds: false,
-            tracks,
-            shown: None,
-            all: Paced::default(),
-            seen: Paced::default(),
-            to_judge: VecDeque::new(),
-        }
+        Self { set, so_far: SoFar { tracks, ..SoFar::default() } }
     }
 
     /// The same coach, for a call that was drawn with this number of `[0, 1)`: its cues are withheld if that is below
     /// [`CueSet::holdout`].
     #[must_use]
     pub fn drawn(self, lot: f64) -> Self {
-        Self { withholds: lot < self.set.holdout, ..self }
+        let so_far = SoFar { withholds: lot < self.set.holdout, ..self.so_far };
+        Self { so_far, ..self }
     }
 
     /// Looks at the call as it is `now`; to be called about twice a second, in order of time.
     pub fn step(&mut self, now: Duration, moment: &Moment) -> Vec<CueTold> {
         let mut told = Vec::new();
         let set = Arc::clone(&self.set);
-        for (cue, track) in set.cues.iter().zip(&mut self.tracks) {
+        for (cue, track) in set.cues.iter().zip(&mut self.so_far.tracks) {
             track.held_since = match track.held_since {
                 _ if !cue.holds(moment) => None,
                 since => since.or(Some(now)),
@@ -190,12 +178,12 @@ impl Coach {
         if let Some(why) = self.is_to_clear(now, best) {
             told.extend(self.clear(now, why).map(CueTold::Cleared));
         }
-        if self.shown.is_none()
+        if self.so_far.shown.is_none()
             && let Some(place) = best
         {
             told.extend(self.show(now, place, moment));
         }
-        while self.to_judge.front().is_some_and(|cue| now.saturating_sub(cue.since) >= JUDGED_AFTER) {
+        while self.so_far.to_judge.front().is_some_and(|cue| now.saturating_sub(cue.since) >= JUDGED_AFTER) {
             told.extend(self.judge(moment).map(CueTold::Judged));
         }
         told
@@ -208,7 +196,7 @@ impl Coach {
         };
         let is_due = |cue: &Cue| {
             // Nothing that the agent has not seen keeps a cue from them that is always shown.
-            let paced = if cue.always { &self.seen } else { &self.all };
+            let paced = if cue.always { &self.so_far.seen } else { &self.so_far.all };
             let urgent_may = past(paced.shown, AFTER_ORDINARY) && past(paced.urgent, AFTER_URGENT);
             paced.count < self.set.most
                 && (past(paced.shown, self.set.gap) || cue.priority >= URGENT && urgent_may)
@@ -223,8 +211,8 @@ impl Coach {
                 && is_due(cue)
                 && cue.in_language(&self.set.language).is_some_and(|(_, line, _)| line.is_known(moment))
         };
-        let shown = self.shown.map(|shown| shown.place);
-        let all = self.set.cues.iter().zip(&self.tracks).enumerate();
+        let shown = self.so_far.shown.map(|shown| shown.place);
+        let all = self.set.cues.iter().zip(&self.so_far.tracks).enumerate();
         let others = all.filter(|(place, _)| Some(*place) != shown).filter(may);
         // Of equals the first in the file: `max_by_key` would take the last.
         let best = others.min_by_key(|(_, (cue, _))| std::cmp::Reverse(cue.priority));
@@ -232,8 +220,8 @@ impl Coach {
     }
 
     fn is_to_clear(&mut self, now: Duration, best: Option<usize>) -> Option<Cleared> {
-        let shown = self.shown.as_mut()?;
-        let holds = self.tracks.get(shown.place).is_some_and(|track| track.held_since.is_some());
+        let shown = self.so_far.shown.as_mut()?;
+        let holds = self.so_far.tracks.get(shown.place).is_some_and(|track| track.held_since.is_some());
         shown.passed_since = if holds { None } else { shown.passed_since.or(Some(now)) };
         let shown = *shown;
         let cue = self.set.cues.get(shown.place)?;
@@ -256,19 +244,19 @@ impl Coach {
     fn show(&mut self, now: Duration, place: usize, moment: &Moment) -> Option<CueTold> {
         let cue = self.set.cues.get(place)?;
         let (language, line, reason) = cue.in_language(&self.set.language)?;
-        let (withheld, is_urgent) = (self.withholds && !cue.always, cue.priority >= URGENT);
-        self.all.note(now, is_urgent);
+        let (withheld, is_urgent) = (self.so_far.withholds && !cue.always, cue.priority >= URGENT);
+        self.so_far.all.note(now, is_urgent);
         if !withheld {
-            self.seen.note(now, is_urgent);
+            self.so_far.seen.note(now, is_urgent);
         }
-        let number = self.all.count;
-        self.shown = Some(Shown { place, number, since: now, passed_since: None, withheld });
-        if let Some(track) = self.tracks.get_mut(place) {
+        let number = self.so_far.all.count;
+        self.so_far.shown = Some(Shown { place, number, since: now, passed_since: None, withheld });
+        if let Some(track) = self.so_far.tracks.get_mut(place) {
             track.was_shown = true;
         }
         let was_upset = moment.is_upset();
         let had_alert = moment.has_alert();
-        self.to_judge.push_back(ToJudge { place, number, since: now, was_upset, had_alert });
+        self.so_far.to_judge.push_back(ToJudge { place, number, since: now, was_upset, had_alert });
         if withheld {
             return Some(CueTold::Withheld(CueWithheld {
                 cue: cue.id.clone(),
@@ -301,8 +289,8 @@ impl Coach {
 
     /// Takes the cue away that is shown; `None` if the agent saw none.
     fn clear(&mut self, now: Duration, why: Cleared) -> Option<CueCleared> {
-        let shown = self.shown.take()?;
-        if let Some(track) = self.tracks.get_mut(shown.place) {
+        let shown = self.so_far.shown.take()?;
+        if let Some(track) = self.so_far.tracks.get_mut(shown.place) {
             track.cleared_at = Some(now);
         }
         if shown.withheld {
@@ -315,7 +303,7 @@ impl Coach {
 
     /// Looks at what followed the cue that has waited longest for it.
     fn judge(&mut self, moment: &Moment) -> Option<CueJudged> {
-        let ToJudge { place, number, was_upset, had_alert, .. } = self.to_judge.pop_front()?;
+        let ToJudge { place, number, was_upset, had_alert, .. } = self.so_far.to_judge.pop_front()?;
         let cue = self.set.cues.get(place)?;
         let adopted = cue.still_called_for(moment).map(|still| !still);
         let judged = moment.word(super::Aspect::State).is_some();
@@ -328,9 +316,9 @@ impl Coach {
     /// The agent answers a cue. One that is dismissed is cleared, and not shown again in this call.
     pub fn answer(&mut self, now: Duration, number: u32, answer: Answer) -> Option<CueTold> {
         let is_it = |shown: &Shown| !shown.withheld && shown.number == number && answer == Answer::Dismissed;
-        let shown = self.shown.filter(is_it)?;
+        let shown = self.so_far.shown.filter(is_it)?;
         let cleared = self.clear(now, Cleared::Dismissed)?;
-        if let Some(track) = self.tracks.get_mut(shown.place) {
+        if let Some(track) = self.so_far.tracks.get_mut(shown.place) {
             track.dismissed = true;
         }
         Some(CueTold::Cleared(cleared))
@@ -339,15 +327,15 @@ impl Coach {
     /// Takes the cue away that is shown, and forgets what was to be judged: nobody is listened to for now.
     pub fn hush(&mut self, now: Duration) {
         let _ = self.clear(now, Cleared::Consent);
-        self.to_judge.clear();
-        self.tracks.iter_mut().for_each(|track| track.held_since = None);
+        self.so_far.to_judge.clear();
+        self.so_far.tracks.iter_mut().for_each(|track| track.held_since = None);
     }
 
     /// The call is over.
     pub fn finish(&mut self, now: Duration, moment: &Moment) -> Vec<CueTold> {
         let mut told: Vec<CueTold> =
             self.clear(now, Cleared::Ended).map(CueTold::Cleared).into_iter().collect();
-        while let Some(cue) = self.to_judge.front().copied() {
+        while let Some(cue) = self.so_far.to_judge.front().copied() {
             if now.saturating_sub(cue.since) < LEAST_JUDGED {
                 break;
             }
@@ -358,6 +346,6 @@ impl Coach {
 
     /// How many things are held that grow, for tests of the bound.
     pub(crate) fn held(&self) -> usize {
-        self.to_judge.len()
+        self.so_far.to_judge.len()
     }
 }

@@ -243,14 +243,7 @@ fn all_calls_are_carried_on() {
     setup.media = setup.media.replace("30000-30199", "20000-39999");
     setup.more.push_str("[limits]\ncalls = 10000\ncalls_per_second = 1000\n");
     let mut sidetone = Sidetone::start(&net, &setup);
-    let mut callee = Plan::new("load", "uas", net.at(host::PBX, 5060));
-    callee.calls = calls;
-    let mut callee = Sipp::start(callee, sidetone.dir());
-    let mut caller = Plan::new("load", "uac", net.at(host::TRUNK, 5060));
-    caller.remote = Some(sidetone.sip());
-    caller.calls = calls;
-    caller.options = ["-r", "50", "-l", &calls.to_string()].map(str::to_owned).to_vec();
-    let mut caller = Sipp::start(caller, sidetone.dir());
+    let (mut caller, mut callee) = Sipp::start_load(&net, &sidetone, calls, 50);
     caller.wait_sent("ACK", calls as usize);
     until("all calls to be written down", || {
         let metric = |name| sidetone.metric(name);

@@ -47,29 +47,24 @@ fn speech() -> Vec<i16> {
 /// A hundred calls together, one that is cancelled, one that finds its callee busy, one that is listened to.
 fn round(net: Net, sidetone: Sidetone) -> (Net, Sidetone) {
     let (trunk, pbx) = (net.at(host::TRUNK, 5060), net.at(host::PBX, 5060));
-    let plans = |scenario: &str, calls: u32| {
-        let mut callee = Plan::new(scenario, "uas", pbx);
+    let plans = |scenario: &str| {
         let mut caller = Plan::new(scenario, "uac", trunk);
         caller.remote = Some(sidetone.sip());
-        (caller.calls, callee.calls) = (calls, calls);
-        (caller, callee)
+        (caller, Plan::new(scenario, "uas", pbx))
     };
-    let (mut caller, callee) = plans("load", CALLS);
-    caller.options = ["-r", "200", "-l", &CALLS.to_string()].map(str::to_owned).to_vec();
-    let mut callee = Sipp::start(callee, sidetone.dir());
-    let mut caller = Sipp::start(caller, sidetone.dir());
+    let (mut caller, mut callee) = Sipp::start_load(&net, &sidetone, CALLS, 200);
     caller.wait_sent("ACK", CALLS as usize);
     caller.open_gates();
     caller.finish();
     callee.finish();
     for scenario in ["cancel", "busy"] {
-        let (caller, callee) = plans(scenario, 1);
+        let (caller, callee) = plans(scenario);
         let mut callee = Sipp::start(callee, sidetone.dir());
         let mut caller = Sipp::start(caller, sidetone.dir());
         caller.finish();
         callee.finish();
     }
-    let (caller, callee) = plans("basic", 1);
+    let (caller, callee) = plans("basic");
     let mut call = Call::through(net, sidetone, caller, callee);
     call.answered();
     speak(&mut call.caller_media, &mut call.callee_media, &speech());

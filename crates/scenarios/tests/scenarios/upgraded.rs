@@ -140,15 +140,7 @@ fn calls_that_begin_meanwhile_are_carried_all_the_same() {
     setup.more.push_str("[limits]\ncalls = 10000\ncalls_per_second = 1000\n");
     setup.media = setup.media.replace("30000-30199", "20000-39999");
     let mut sidetone = Sidetone::start(&net, &setup);
-    let mut callee = Plan::new("load", "uas", net.at(host::PBX, 5060));
-    callee.calls = calls;
-    let mut callee = Sipp::start(callee, sidetone.dir());
-    let mut caller = Plan::new("load", "uac", net.at(host::TRUNK, 5060));
-    caller.remote = Some(sidetone.sip());
-    caller.calls = calls;
-    caller.options =
-        ["-r", &10.max(calls / 40).to_string(), "-l", &calls.to_string()].map(str::to_owned).to_vec();
-    let mut caller = Sipp::start(caller, sidetone.dir());
+    let (mut caller, mut callee) = Sipp::start_load(&net, &sidetone, calls, 10.max(calls / 40));
     for _ in 0..3 {
         let told = sidetone.upgrade(&[]).unwrap();
         assert_eq!(told["ended"], 0, "{told}");
@@ -218,9 +210,26 @@ fn a_program_that_is_not_fit_takes_nothing_over() {
     call.finish(6);
 }
 
-/// Who ends the process in the midst of an upgrade ends it.
+/// An upgrade that waits for a call that rings, until something happens; why it then was none.
+fn called_off(sidetone: &Sidetone, happens: impl FnOnce()) -> String {
+    let waited = || sidetone.output().matches("waiting for a moment").count();
+    let before = waited();
+    let error = thread::scope(|scope| {
+        let waits = scope.spawn(move || {
+            let program = binary().display().to_string();
+            let arguments = ["upgrade", "--json", "--wait", "600", "--program", &program];
+            sidetone.try_command(&arguments).unwrap_err()
+        });
+        until("it to wait", || (waited() > before).then_some(()));
+        happens();
+        waits.join().unwrap()
+    });
+    error.to_string()
+}
+
+/// A successor that dies while it waits costs nothing; and who ends the process in the midst of an upgrade ends it.
 #[test]
-fn an_end_calls_an_upgrade_off() {
+fn what_ends_an_upgrade_while_it_waits() {
     let net = Net::lease();
     let mut setup = journalled(&net);
     setup.more.push_str("[limits]\ndrain = \"1s\"\n");
@@ -230,22 +239,34 @@ fn an_end_calls_an_upgrade_off() {
     caller.remote = Some(sidetone.sip());
     let mut caller = Sipp::start(caller, sidetone.dir());
     caller.wait_response(180, "INVITE", 1);
-    let id = sidetone.process().id().to_string();
-    let error = thread::scope(|scope| {
-        let running = &sidetone;
-        let waits = scope.spawn(move || {
-            let program = binary().display().to_string();
-            let arguments = ["upgrade", "--json", "--wait", "600", "--program", &program];
-            running.try_command(&arguments).unwrap_err()
-        });
-        until("it to wait", || sidetone.output().contains("waiting for a moment").then_some(()));
-        assert!(std::process::Command::new("kill").arg(&id).status().unwrap().success());
-        waits.join().unwrap()
+    let id = sidetone.process().id();
+    let kill = |signal: &str, id: &str| {
+        assert!(std::process::Command::new("kill").args([signal, id]).status().unwrap().success());
+    };
+    let error = called_off(&sidetone, || {
+        let pgrep = std::process::Command::new("ps").args(["-o", "pid=", "--ppid", &id.to_string()]).output();
+        kill("-KILL", String::from_utf8(pgrep.unwrap().stdout).unwrap().trim());
     });
-    assert!(error.to_string().contains("called off"), "{error}");
+    assert!(error.contains("has ended while it waited") && error.contains("goes on as it was"), "{error}");
+    assert_eq!(sidetone.metric(SESSIONS), 1.0);
+    let error = called_off(&sidetone, || kill("-TERM", &id.to_string()));
+    assert!(error.contains("called off"), "{error}");
     caller.finish();
     callee.finish();
     assert!(sidetone.process().wait().success());
+}
+
+/// The other process would take new calls.
+#[test]
+fn while_no_new_calls_are_taken_there_is_no_upgrade() {
+    let net = Net::lease();
+    let mut sidetone = Sidetone::start(&net, &journalled(&net));
+    sidetone.command(&["drain"]);
+    let error = sidetone.upgrade(&[]).unwrap_err().to_string();
+    assert!(error.contains("drain --cancel"), "{error}");
+    sidetone.command(&["drain", "--cancel"]);
+    sidetone.upgrade(&[]).unwrap();
+    sidetone.finish();
 }
 
 /// It could run, takes the sockets, and breaks down over something that nobody could foresee.

@@ -155,8 +155,9 @@ impl Server {
             ended += self.wait_for_quiet(&wish, deadline, &mut successor, calls_off).await?;
             self.write_down_what_is_inferred().await;
             let since = Instant::now();
-            // Looked at once more under the core's lock: a call may have begun meanwhile.
-            if self.signalling.halt_if(|core| since >= deadline || core.not_kept().is_empty()) {
+            // Looked at once more under the core's lock: a call may have begun meanwhile, unless none is taken any
+            // more.
+            if self.signalling.halt_if(|core| core.draining() || core.not_kept().is_empty()) {
                 break since;
             }
         };
