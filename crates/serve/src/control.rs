@@ -27,6 +27,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::Sender;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 
 use crate::snapshot::NOTHING_COUNTS;
@@ -205,6 +206,8 @@ pub struct Upgrade {
     pub patience: Duration,
     /// Takes what happens, for the client. It is closed once that has gone, or has read all.
     pub steps: Sender<Step>,
+    /// While it is held there is no other upgrade.
+    pub only: OwnedSemaphorePermit,
 }
 
 /// A step of an upgrade.
@@ -254,8 +257,10 @@ pub struct Served {
     pub signalling: Arc<Signalling>,
     /// Reads the configuration again.
     pub reload: Reload,
-    /// Takes wishes for an upgrade.
+    /// Takes wishes for an upgrade, one at a time.
     pub upgrades: Sender<Upgrade>,
+    /// Has one permit.
+    pub upgrading: Arc<Semaphore>,
 }
 
 impl Served {
@@ -423,10 +428,12 @@ async fn serve(stream: UnixStream, served: Arc<Served>) -> io::Result<()> {
         },
         Request::Upgrade { program, patience } => {
             let (steps, mut told) = tokio::sync::mpsc::channel(MOST_STEPS);
-            let wish = Upgrade { program, patience: Duration::from_secs(patience), steps };
-            if served.upgrades.try_send(wish).is_err() {
-                let error = "it is ending, or in the midst of an upgrade".to_owned();
-                return answer(&mut writer, &Failure { error }).await;
+            let only = Arc::clone(&served.upgrading).try_acquire_owned().ok();
+            let patience = Duration::from_secs(patience);
+            let wish = only.map(|only| Upgrade { program, patience, steps, only });
+            if wish.is_none_or(|wish| served.upgrades.try_send(wish).is_err()) {
+                let error = "it is ending, or in the midst of another upgrade: try again when that is over";
+                return answer(&mut writer, &Failure { error: error.to_owned() }).await;
             }
             let mut rest = [0; 64];
             loop {

@@ -257,6 +257,7 @@ impl Server {
             signalling: Arc::clone(&signalling),
             reload: Arc::new(move || again.reload()),
             upgrades: wishes,
+            upgrading: Arc::new(tokio::sync::Semaphore::new(1)),
         };
         let control = control::start(&config.control.socket, &inherited, served, &alarm).await?;
         let left = inherited.close_rest();

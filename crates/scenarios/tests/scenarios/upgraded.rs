@@ -249,7 +249,11 @@ fn what_ends_an_upgrade_while_it_waits() {
     });
     assert!(error.contains("has ended while it waited") && error.contains("goes on as it was"), "{error}");
     assert_eq!(sidetone.metric(SESSIONS), 1.0);
-    let error = called_off(&sidetone, || kill("-TERM", &id.to_string()));
+    let error = called_off(&sidetone, || {
+        let second = sidetone.try_command(&["upgrade"]).unwrap_err().to_string();
+        assert!(second.contains("in the midst of another upgrade"), "{second}");
+        kill("-TERM", &id.to_string());
+    });
     assert!(error.contains("called off"), "{error}");
     caller.finish();
     callee.finish();
