@@ -25,12 +25,16 @@ static long (*load_bytes)(const void *skb, u32 at, void *to, u32 length) = (void
 static long (*pull)(struct __sk_buff *skb, u32 length) = (void *)BPF_FUNC_skb_pull_data;
 static long (*csum_diff)(void *from, u32 from_size, void *to, u32 to_size, u32 seed) = (void *)BPF_FUNC_csum_diff;
 static long (*l4_replace)(struct __sk_buff *skb, u32 at, u64 from, u64 to, u64 flags) = (void *)BPF_FUNC_l4_csum_replace;
+static long (*change_proto)(struct __sk_buff *skb, u16 proto, u64 flags) = (void *)BPF_FUNC_skb_change_proto;
+static long (*store_bytes)(struct __sk_buff *skb, u32 at, const void *from, u32 length, u64 flags) = (void *)BPF_FUNC_skb_store_bytes;
 static long (*redirect_neigh)(u32 ifindex, void *next_hop, int size, u64 flags) = (void *)BPF_FUNC_redirect_neigh;
 static void *(*reserve)(void *ring, u64 size, u64 flags) = (void *)BPF_FUNC_ringbuf_reserve;
 static void (*submit)(void *record, u64 flags) = (void *)BPF_FUNC_ringbuf_submit;
 
 // On to the next program, and to the socket in the end: TCX_NEXT, and "unspecified" for clsact.
 #define UP (-1)
+// Gone: TCX_DROP.
+#define DROP 2
 
 #define ETHERNET 14
 #define UDP 17
@@ -47,8 +51,19 @@ static void (*submit)(void *record, u64 flags) = (void *)BPF_FUNC_ringbuf_submit
 #define LARGE 1472
 #define SMALL 256
 
+// Largest that goes from IPv4 to IPv6, whose header takes more of a frame.
+#define WIDENED (LARGE - (IPV6_HEADER - IPV4_HEADER))
+
+// A flow's share of the ring, in each slice of time: what floods goes up to its socket, where it has a share too. 128
+// packets in an eighth of a second are twenty times what a phone sends; without copies it may be a picture.
+#define SLICE 27 // 2^27 ns
+#define SHARE 128
+#define SHARE_UNCOPIED 4096
+
 #define COPIED 1u
 #define SHIFTED 2u
+// It leaves in the other address family.
+#define CROSSED 4u
 
 // A stream's direction by its addresses; IPv4 as ::ffff:a.b.c.d. Ports in network order.
 struct key {
@@ -82,6 +97,8 @@ struct count {
     u64 octets;
     u64 untold; // no record of these: the ring was full
     u64 last;   // ns, CLOCK_MONOTONIC
+    u64 slice;  // number of the slice of time, and how many passed in it
+    u64 share;
 };
 
 struct head {
@@ -161,11 +178,11 @@ INLINE void copy16(u8 *to, const u8 *from) {
 }
 
 // Tells the relay. Nothing waits for a ring that is full: the packet is counted as untold, and goes on.
-INLINE void tell(struct __sk_buff *skb, const struct flow *flow, struct count *count, const struct packet *packet) {
+INLINE void tell(struct __sk_buff *skb, const struct flow *flow, struct count *count, const struct packet *packet, u64 when) {
     u32 length = packet->length;
     u32 at = packet->udp + UDP_HEADER;
     struct head head = {
-        .at = now(), .number = flow->number, .generation = flow->generation, .length = length, .copied = length,
+        .at = when, .number = flow->number, .generation = flow->generation, .length = length, .copied = length,
     };
     count->last = head.at;
     if (!(flow->flags & COPIED)) {
@@ -257,6 +274,35 @@ INLINE int parse(struct __sk_buff *skb, struct key *key, struct packet *packet) 
     return 1;
 }
 
+// Gives a packet the header of the other family. Addresses as IPv4 and as ::ffff:a.b.c.d have the same sum, so that the
+// checksum of what is inside is right already.
+INLINE int cross(struct __sk_buff *skb, const struct flow *flow, u32 length, const u32 v6) {
+    u32 header[10];
+    u16 proto = v6 ? IPV4 : IPV6;
+    if (change_proto(skb, proto, 0))
+        return 1;
+    length += UDP_HEADER;
+    if (v6) {
+        header[0] = __builtin_bswap32(0x45000000 | ((u32)flow->tos << 16) | (IPV4_HEADER + length));
+        // Not to be taken apart, and so without a number (RFC 6864 4.1).
+        header[1] = __builtin_bswap32(0x00004000);
+        header[2] = __builtin_bswap32((64 << 24) | (UDP << 16));
+        header[3] = *(const u32 *)(flow->from + 12);
+        header[4] = *(const u32 *)(flow->to + 12);
+        header[2] |= (u32)fold(csum_diff(0, 0, header, IPV4_HEADER, 0)) << 16;
+        if (store_bytes(skb, ETHERNET, header, IPV4_HEADER, 0))
+            return 1;
+    } else {
+        header[0] = __builtin_bswap32(0x60000000 | ((u32)flow->tos << 20));
+        header[1] = __builtin_bswap32((length << 16) | (UDP << 8) | 64);
+        copy16((u8 *)(header + 2), flow->from);
+        copy16((u8 *)(header + 6), flow->to);
+        if (store_bytes(skb, ETHERNET, header, IPV6_HEADER, 0))
+            return 1;
+    }
+    return store_bytes(skb, ETHERNET - 2, &proto, sizeof(proto), 0) != 0;
+}
+
 // What is at fixed places in one family. Without CAP_PERFMON the verifier takes no offset that depends on the packet.
 INLINE int pass(struct __sk_buff *skb, const struct key *key, struct flow *flow, const struct packet *packet, const u32 v6) {
     const u32 udp_at = v6 ? ETHERNET + IPV6_HEADER : ETHERNET + IPV4_HEADER;
@@ -277,8 +323,20 @@ INLINE int pass(struct __sk_buff *skb, const struct key *key, struct flow *flow,
     struct count *count = lookup(&counts, &flow->number);
     if (!count)
         return UP;
+    u32 crossed = flow->flags & CROSSED;
+    // A datagram without a checksum can't become one over IPv6, and one that fills a frame does not fit any more.
+    if (!v6 && crossed && (!*(u16 *)(udp + 6) || packet->length > WIDENED))
+        return UP;
 
-    tell(skb, flow, count, packet);
+    u64 at = now();
+    if (count->slice != at >> SLICE) {
+        count->slice = at >> SLICE;
+        count->share = 0;
+    }
+    if (__sync_fetch_and_add(&count->share, 1) >= (flow->flags & COPIED ? SHARE : SHARE_UNCOPIED))
+        return UP;
+
+    tell(skb, flow, count, packet, at);
     __sync_fetch_and_add(&count->packets, 1);
     __sync_fetch_and_add(&count->octets, packet->length);
 
@@ -313,7 +371,9 @@ INLINE int pass(struct __sk_buff *skb, const struct key *key, struct flow *flow,
     numbers[6] = *(u32 *)(rtp + 4);
     numbers[7] = *(u32 *)(rtp + 8);
     u8 *ip = data + ETHERNET;
-    if (v6) {
+    if (crossed) {
+        // Written when the room for it is there.
+    } else if (v6) {
         if (ip + IPV6_HEADER > end)
             return UP;
         // Traffic class between version and flow label, which begins anew.
@@ -341,6 +401,8 @@ INLINE int pass(struct __sk_buff *skb, const struct key *key, struct flow *flow,
     long changed = csum_diff(numbers, 16, numbers + 4, 16, 0);
     l4_replace(skb, udp_at + 6, 0, moved, BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0);
     l4_replace(skb, udp_at + 6, 0, changed, BPF_F_MARK_MANGLED_0);
+    if (crossed && cross(skb, flow, packet->length, v6))
+        return DROP;
     if (!interface)
         return UP;
     return redirect_neigh(interface, 0, 0, 0);

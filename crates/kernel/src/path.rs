@@ -62,8 +62,8 @@ impl Unavailable {
 /// A way that the kernel does not take.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// It leads from one address family to the other, or to a socket here from elsewhere, or there is no route.
-    #[error("the kernel forwards within one address family, by one interface")]
+    /// It leads to a socket here from elsewhere or from the other address family, or there is no route.
+    #[error("the kernel forwards from one interface to another, or from a socket here to another")]
     NotForwardable,
     /// The table is full, or the kernel has no memory.
     #[error("the kernel takes no further way: {0}")]
@@ -183,8 +183,8 @@ impl Path {
     /// A way with the same local address and source is replaced.
     ///
     /// # Errors
-    /// When the way leads between address families, or to a socket here from elsewhere (of a packet with an address of
-    /// this machine the kernel would ask why it comes from there), or there is no room.
+    /// When the way leads to a socket here from elsewhere (of a packet with an address of this machine the kernel would
+    /// ask why it comes from there) or from the other address family, or there is no room.
     pub fn open_way(&mut self, id: WayId, way: &Way, back: Route, route: Route) -> Result<(), Refused> {
         let (came, interface) = match (back, route) {
             (Route::By(0), _) | (_, Route::By(0)) | (Route::By(_), Route::Local) => {
@@ -194,7 +194,7 @@ impl Path {
             (Route::Local, Route::By(index)) => (LOOPBACK_INDEX, index),
             (Route::Local, Route::Local) => (LOOPBACK_INDEX, 0),
         };
-        if !way.is_of_one_family() || id.number >= MOST_WAYS {
+        if !way.is_possible() || way.is_crossed() && interface == 0 || id.number >= MOST_WAYS {
             return Err(Refused::NotForwardable);
         }
         self.counts.set(id.number, [0; COUNT], 0).map_err(Refused::Full)?;

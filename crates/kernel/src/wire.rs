@@ -8,7 +8,7 @@ pub(crate) const KEY: usize = 36;
 /// Bytes of a value of `flows`.
 pub(crate) const FLOW: usize = 88;
 /// Bytes of a value of `counts`.
-pub(crate) const COUNT: usize = 32;
+pub(crate) const COUNT: usize = 48;
 /// Bytes before the packet in a record.
 pub(crate) const HEAD: usize = 24;
 /// Ways that there can be at a time.
@@ -16,6 +16,7 @@ pub(crate) const MOST_WAYS: u32 = 65_536;
 
 const COPIED: u32 = 1;
 const SHIFTED: u32 = 2;
+const CROSSED: u32 = 4;
 
 /// Names a way: its number, below 65,536, and which of the ways that have had the number it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,11 +62,14 @@ pub struct Way {
 }
 
 impl Way {
-    /// Whether all four addresses are of one family, which is the only case that the kernel forwards.
-    #[must_use]
-    pub fn is_of_one_family(&self) -> bool {
-        let v6 = is_v6(self.local);
-        [self.source, self.from, self.to].into_iter().all(|other| is_v6(other) == v6)
+    /// Whether each two addresses that stand in one packet are of one family.
+    pub(crate) fn is_possible(&self) -> bool {
+        is_v6(self.local) == is_v6(self.source) && is_v6(self.from) == is_v6(self.to)
+    }
+
+    /// Whether packets leave in another address family than the one that they came in.
+    pub(crate) fn is_crossed(&self) -> bool {
+        is_v6(self.local) != is_v6(self.to)
     }
 
     pub(crate) fn key(&self) -> [u8; KEY] {
@@ -108,7 +112,8 @@ impl Way {
     /// It comes in by the interface `came`, and leaves by `interface`, which is 0 for a socket of this machine.
     pub(crate) fn flow(&self, id: WayId, came: u32, interface: u32) -> [u8; FLOW] {
         let shift = self.shift.unwrap_or(Shift { ssrc: self.ssrc, sequence: 0, timestamp: 0 });
-        let flags = if self.copied { COPIED } else { 0 } | if self.shift.is_some() { SHIFTED } else { 0 };
+        let flags = [(self.copied, COPIED), (self.shift.is_some(), SHIFTED), (self.is_crossed(), CROSSED)];
+        let flags: u32 = flags.into_iter().filter_map(|(is_so, flag)| is_so.then_some(flag)).sum();
         let mut flow = [0; FLOW];
         let mut out = Writer(&mut flow);
         out.ip(self.from);

@@ -395,31 +395,112 @@ fn a_closed_way_passes_nothing() {
     assert_eq!(bench.told()[0].0, again);
 }
 
+/// Of many ways, since none may fill it alone.
 #[test]
 fn a_full_ring_costs_records_and_no_packet() {
-    let way = v4();
-    let mut bench = Bench::with(&way, Route::By(1));
-    let packet = rtp(0, way.ssrc, &[1; 1_400]);
-    let came = frame(way.source, way.local, 0, 57, &packet);
-    let mut passed = 0;
-    while bench.path.count(ID).untold < 3 {
-        assert_eq!(bench.run(&came).0, REDIRECTED);
-        passed += 1;
+    let mut bench = Bench::new();
+    let (mut passed, mut untold) = (0, 0);
+    let mut number = 0;
+    while untold < 3 {
+        number += 1;
+        let source = SocketAddr::new(v4().source.ip(), 4_000 + number);
+        let way = Way { source, ..v4() };
+        let id = WayId { number: number.into(), ..ID };
+        bench.path.open_way(id, &way, Route::Local, Route::By(1)).unwrap();
+        let came = frame(way.source, way.local, 0, 57, &rtp(0, way.ssrc, &[1; 1_400]));
+        for _ in 0..100 {
+            assert_eq!(bench.run(&came).0, REDIRECTED);
+            passed += 1;
+        }
+        let count = bench.path.count(id);
+        assert_eq!(count.packets, 100);
+        untold += count.untold;
     }
-    assert_eq!(bench.path.count(ID).packets, passed);
-    assert_eq!(bench.told().len() as u64, passed - 3);
+    assert_eq!(bench.told().len() as u64, passed - untold);
+    let came = frame(v4().source, v4().local, 0, 57, &rtp(0, v4().ssrc, &[1; 1_400]));
+    bench.path.open_way(ID, &v4(), Route::Local, Route::By(1)).unwrap();
     assert_eq!(bench.run(&came).0, REDIRECTED);
     assert_eq!(bench.told().len(), 1);
 }
 
+/// What is beyond its share goes up as it came: to a socket, where floods have their bounds.
 #[test]
-fn ways_between_families_are_refused() {
-    let mut bench = Bench::new();
-    let mixed = Way { from: v6().from, to: v6().to, ..v4() };
-    assert!(matches!(
-        bench.path.open_way(ID, &mixed, Route::Local, Route::By(1)),
-        Err(Refused::NotForwardable)
-    ));
+fn a_party_that_floods_has_no_more_than_its_share_of_the_ring() {
+    let way = v4();
+    let mut bench = Bench::with(&way, Route::By(1));
+    let came = frame(way.source, way.local, 0, 57, &rtp(0, way.ssrc, &[1; 160]));
+    let began = std::time::Instant::now();
+    let mut passed = 0;
+    for _ in 0..20_000 {
+        match bench.run(&came) {
+            (REDIRECTED, _) => passed += 1,
+            (answer, left) => assert_eq!((answer, &left), (UP, &came)),
+        }
+    }
+    // In each slice of 2^27 ns that was begun.
+    let slices = (began.elapsed().as_nanos() >> 27) + 2;
+    assert!(passed >= 128 && passed <= 128 * slices, "{passed} in {slices} slices");
+    assert_eq!(bench.path.count(ID).packets as u128, passed);
+    assert_eq!(bench.told().len() as u128, passed);
+}
+
+/// From IPv4 to IPv6, and back.
+fn crossed() -> [Way; 2] {
+    [Way { from: v6().from, to: v6().to, ..v4() }, Way { from: v4().from, to: v4().to, ..v6() }]
+}
+
+/// A frame over IPv4 of which no part goes by itself: it needs no number (RFC 6864 §4.1).
+fn unnumbered(mut frame: Vec<u8>) -> Vec<u8> {
+    if frame[12..14] == [0x08, 0] {
+        frame[18..20].fill(0);
+        frame[24..26].fill(0);
+        let check = sum(&[&frame[14..34]]).to_be_bytes();
+        frame[24..26].copy_from_slice(&check);
+    }
+    frame
+}
+
+#[test]
+fn a_way_leads_from_one_family_to_the_other() {
+    let shift = Shift { ssrc: 0xcafe_f00d, sequence: 10, timestamp: 0x200 };
+    for way in crossed() {
+        for length in [0, 1, 160, 1_440] {
+            let mut bench = Bench::with(&way, Route::By(1));
+            let packet = rtp(0, way.ssrc, &vec![0x55; length]);
+            let came = frame(way.source, way.local, 0, 57, &packet);
+            let left = unnumbered(frame(way.from, way.to, way.tos, 64, &packet));
+            assert_eq!(bench.run(&came), (REDIRECTED, left), "{length}");
+            assert_eq!(bench.told(), [(ID, packet.len(), packet.clone())]);
+        }
+        let way = Way { shift: Some(shift), ..way };
+        let mut bench = Bench::with(&way, Route::By(1));
+        let mut leaves = Vec::new();
+        RtpHeader { payload_type: 8, marker: false, sequence: 4, timestamp: 0x100, ssrc: shift.ssrc }
+            .write(&mut leaves)
+            .unwrap();
+        leaves.extend_from_slice(&[7; 33]);
+        let came = frame(way.source, way.local, 0, 57, &rtp(8, way.ssrc, &[7; 33]));
+        assert_eq!(bench.run(&came), (REDIRECTED, unnumbered(frame(way.from, way.to, way.tos, 64, &leaves))));
+    }
+}
+
+#[test]
+fn what_does_not_fit_into_the_other_family_goes_up() {
+    let [way, back] = crossed();
+    let mut bench = Bench::with(&way, Route::By(1));
+    let mut bare = frame(way.source, way.local, 0, 57, &rtp(0, way.ssrc, &[1; 160]));
+    bare[40..42].fill(0);
+    assert_eq!(bench.run(&bare), (UP, bare), "without a checksum");
+    let large = frame(way.source, way.local, 0, 57, &rtp(0, way.ssrc, &[1; 1_441]));
+    assert_eq!(bench.run(&large), (UP, large), "its header takes more room");
+    assert_eq!(bench.told(), []);
+    for way in [way, back] {
+        let refused = bench.path.open_way(ID, &way, Route::Local, Route::Local);
+        assert!(matches!(refused, Err(Refused::NotForwardable)), "to a socket here");
+        let torn = Way { from: way.local, ..way };
+        let refused = bench.path.open_way(ID, &torn, Route::Local, Route::By(1));
+        assert!(matches!(refused, Err(Refused::NotForwardable)), "two families in one packet");
+    }
 }
 
 #[test]

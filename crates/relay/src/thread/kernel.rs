@@ -330,9 +330,6 @@ impl RelayThread {
         let copied = stream.tap.is_some() && stream.heeded.any();
         let tos = u8::try_from(TOS_EXPEDITED).unwrap_or(0);
         let way = Way { local, source, ssrc, from, to, shift, up, copied, tos };
-        if !way.is_of_one_family() {
-            return None;
-        }
         let routes = &mut self.kernel.as_mut()?.routes;
         let back = routes.find(now, local.ip(), source.ip())?;
         let on = routes.find(now, from.ip(), to.ip())?;

@@ -52,12 +52,13 @@ struct Between {
 
 impl Between {
     /// A call between `trunk` and `pbx`, each our own address and theirs; answered.
-    fn machines(trunk: [&str; 2], pbx: [&str; 2], prefix: u8, change: impl FnOnce(&mut Setup)) -> Self {
+    fn machines(trunk: [&str; 2], pbx: [&str; 2], change: impl FnOnce(&mut Setup)) -> Self {
         let (carrier, own, office) = (Machine::new(), Machine::new(), Machine::new());
-        let with = |ip: &str| format!("{ip}/{prefix}");
+        let is_v6 = |ip: &str| ip.contains(':');
+        let with = |ip: &str| format!("{ip}/{}", if is_v6(ip) { 64 } else { 24 });
         own.join("own", &[&with(trunk[0])], &carrier, "carrier", &[&with(trunk[1])]);
         own.join("own", &[&with(pbx[0])], &office, "office", &[&with(pbx[1])]);
-        if trunk[0].contains(':') {
+        if is_v6(trunk[0]) && is_v6(pbx[0]) {
             // It has one address over IPv6, which carrier and PBX reach on different ways.
             office.ip(&format!("route add {}/128 via {}", trunk[0], pbx[0]));
         }
@@ -68,9 +69,11 @@ impl Between {
         setup.trunk = vec![Host::udp(sip(trunk[1]), 1)];
         setup.pbx = vec![Host::udp(sip(pbx[1]), 1)];
         (setup.allow_trunk, setup.allow_pbx) = (vec![trunk[1].to_owned()], vec![pbx[1].to_owned()]);
-        setup.media = match prefix {
-            24 => format!("address_trunk = {:?}\naddress_pbx = {:?}\n", trunk[0], pbx[0]),
-            _ => format!("ipv6 = {:?}\n", trunk[0]),
+        setup.media = match (is_v6(trunk[0]), is_v6(pbx[0])) {
+            (false, false) => format!("address_trunk = {:?}\naddress_pbx = {:?}\n", trunk[0], pbx[0]),
+            (true, true) => format!("ipv6 = {:?}\n", trunk[0]),
+            (false, true) => format!("address = {:?}\nipv6 = {:?}\n", trunk[0], pbx[0]),
+            (true, false) => format!("address = {:?}\nipv6 = {:?}\n", pbx[0], trunk[0]),
         };
         setup.media.push_str("ports = \"30000-30199\"\n");
         change(&mut setup);
@@ -104,8 +107,8 @@ impl Between {
 }
 
 /// While the program stands still the call goes on; afterwards it knows of every packet.
-fn between_machines(trunk: [&str; 2], pbx: [&str; 2], prefix: u8) {
-    let mut call = Between::machines(trunk, pbx, prefix, |_| {});
+fn between_machines(trunk: [&str; 2], pbx: [&str; 2]) {
+    let mut call = Between::machines(trunk, pbx, |_| {});
     let sent = call.settle();
     call.sidetone.process().signal("STOP");
     both_ways("the program stands still", &mut call.caller_media, &mut call.callee_media, 50);
@@ -162,7 +165,7 @@ impl Drop for Lasting {
 #[test]
 fn a_call_outlives_the_program_without_one_packet_lost() {
     let lasting = Lasting::new();
-    let mut call = Between::machines(["10.78.1.1", "10.78.1.2"], ["10.78.2.1", "10.78.2.2"], 24, |setup| {
+    let mut call = Between::machines(["10.78.1.1", "10.78.1.2"], ["10.78.2.1", "10.78.2.2"], |setup| {
         lasting.of(setup);
     });
     call.settle();
@@ -203,7 +206,7 @@ fn a_call_outlives_the_program_without_one_packet_lost() {
 #[test]
 fn an_upgrade_leaves_the_kernel_at_work() {
     let lasting = Lasting::new();
-    let mut call = Between::machines(["10.83.1.1", "10.83.1.2"], ["10.83.2.1", "10.83.2.2"], 24, |setup| {
+    let mut call = Between::machines(["10.83.1.1", "10.83.1.2"], ["10.83.2.1", "10.83.2.2"], |setup| {
         lasting.of(setup);
     });
     call.settle();
@@ -233,7 +236,7 @@ fn an_upgrade_leaves_the_kernel_at_work() {
 #[test]
 fn what_was_left_in_the_kernel_is_taken_out_by_a_start_that_does_without_it() {
     let lasting = Lasting::new();
-    let mut call = Between::machines(["10.81.1.1", "10.81.1.2"], ["10.81.2.1", "10.81.2.2"], 24, |setup| {
+    let mut call = Between::machines(["10.81.1.1", "10.81.1.2"], ["10.81.2.1", "10.81.2.2"], |setup| {
         lasting.of(setup);
     });
     call.settle();
@@ -259,7 +262,7 @@ fn what_was_left_in_the_kernel_is_taken_out_by_a_start_that_does_without_it() {
 #[test]
 fn what_no_call_claims_is_taken_out_of_the_kernel() {
     let lasting = Lasting::new();
-    let mut call = Between::machines(["10.79.1.1", "10.79.1.2"], ["10.79.2.1", "10.79.2.2"], 24, |setup| {
+    let mut call = Between::machines(["10.79.1.1", "10.79.1.2"], ["10.79.2.1", "10.79.2.2"], |setup| {
         lasting.of(setup);
     });
     call.settle();
@@ -281,18 +284,28 @@ fn what_no_call_claims_is_taken_out_of_the_kernel() {
 
 #[test]
 fn a_call_between_machines_outlasts_a_program_that_stands_still() {
-    between_machines(["10.77.1.1", "10.77.1.2"], ["10.77.2.1", "10.77.2.2"], 24);
+    between_machines(["10.77.1.1", "10.77.1.2"], ["10.77.2.1", "10.77.2.2"]);
 }
 
 #[test]
 fn so_does_one_over_ipv6() {
-    between_machines(["fd77:1::1", "fd77:1::2"], ["fd77:2::1", "fd77:2::2"], 64);
+    between_machines(["fd77:1::1", "fd77:1::2"], ["fd77:2::1", "fd77:2::2"]);
+}
+
+#[test]
+fn so_does_one_from_ipv4_to_ipv6() {
+    between_machines(["10.80.3.1", "10.80.3.2"], ["fd77:3::1", "fd77:3::2"]);
+}
+
+#[test]
+fn so_does_one_from_ipv6_to_ipv4() {
+    between_machines(["fd77:4::1", "fd77:4::2"], ["10.80.4.1", "10.80.4.2"]);
 }
 
 /// Packets to a carrier behind IPsec must not leave in the clear: they are the program's, and meet the policies.
 #[test]
 fn where_ipsec_policies_are_in_force_the_kernel_forwards_nothing() {
-    let mut call = Between::machines(["10.80.1.1", "10.80.1.2"], ["10.80.2.1", "10.80.2.2"], 24, |_| {});
+    let mut call = Between::machines(["10.80.1.1", "10.80.1.2"], ["10.80.2.1", "10.80.2.2"], |_| {});
     call.settle();
     let ways = |call: &Between| call.own.within(|| call.sidetone.metric("sidetone_kernel_ways"));
     // Of somebody else's traffic, so that what leaves here can be looked at.
