@@ -14,15 +14,24 @@ impl<F: MessageFilter> Proxy<F> {
     /// elsewhere, and whoever was asked a CANCEL, at once or with the first word that comes (RFC 3261 §9.1).
     pub fn abandon(&mut self, now: Duration) {
         let after = self.settings.retry_after.as_secs().max(1).to_string();
-        let is_open = |context: &ResponseContext| {
-            context.is_pending() && matches!(context.server, Some(Server::Invite(_)))
-        };
-        let open: Vec<Key> =
-            self.contexts.iter().filter(|(_, context)| is_open(context)).map(|(key, _)| key).collect();
+        let open: Vec<Key> = self.open_invites().collect();
         for key in &open {
             self.respond(now, *key, 503, "Service Unavailable", &[("Retry-After", &after)]);
         }
         self.abandoned.extend(open);
+    }
+
+    fn open_invites(&self) -> impl Iterator<Item = Key> {
+        let is_open = |context: &ResponseContext| {
+            context.is_pending() && matches!(context.server, Some(Server::Invite(_)))
+        };
+        self.contexts.iter().filter(move |(_, context)| is_open(context)).map(|(key, _)| key)
+    }
+
+    /// Whether anybody waits for a final response to an INVITE: of a call that rings, or within one that is up.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.open_invites().next().is_some()
     }
 
     /// INVITEs given up whose sender has not acknowledged the 503, or of which somebody asked has not confirmed the

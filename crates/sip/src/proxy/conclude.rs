@@ -11,6 +11,12 @@ use crate::message::{Message, ResponseBuilder, reason_phrase};
 use crate::transaction::Server;
 
 impl<F: MessageFilter> Proxy<F> {
+    /// It could be forwarded to nobody: its sender may try again soon, or elsewhere at once.
+    fn unavailable(&mut self, now: Duration, key: Key) {
+        let after = self.settings.retry_after.as_secs().max(1).to_string();
+        self.respond(now, key, 503, "Service Unavailable", &[("Retry-After", &after)]);
+    }
+
     /// Nothing more is tried: the best failure goes upstream.
     pub(super) fn conclude(&mut self, now: Duration, key: Key) {
         let Some(context) = self.contexts.get_mut(key).filter(|e| e.is_pending()) else { return };
@@ -38,12 +44,11 @@ impl<F: MessageFilter> Proxy<F> {
         } else if context.unanswered && !context.ring_timed_out {
             // No target has answered, so that the caller's next choice may be tried at once (RFC 3261 §21.5.4).
             self.counters.unanswered += 1;
-            let after = self.settings.retry_after.as_secs().max(1).to_string();
-            self.respond(now, key, 503, "Service Unavailable", &[("Retry-After", &after)]);
+            self.unavailable(now, key);
         } else if context.timed_out {
             self.respond(now, key, 408, "Request Timeout", &[]);
         } else {
-            self.respond(now, key, 503, "Service Unavailable", &[]);
+            self.unavailable(now, key);
         }
     }
 

@@ -115,7 +115,10 @@ impl<F: MessageFilter> Proxy<F> {
                 Ok(()) => return self.tidy_context(key),
                 Err(Obstacle::Refused(Refusal { status, reason })) => {
                     self.counters.filter_refusals += 1;
-                    return self.respond(now, key, status.clamp(300, 699), &reason, &[]);
+                    let after = self.settings.retry_after.as_secs().max(1).to_string();
+                    // What it lacks may be there soon.
+                    let again: &[(&str, &str)] = if status == 503 { &[("Retry-After", &after)] } else { &[] };
+                    return self.respond(now, key, status.clamp(300, 699), &reason, again);
                 }
                 Err(Obstacle::NoListener) => self.counters.transport_failures += 1,
             }
