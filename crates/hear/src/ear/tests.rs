@@ -121,6 +121,24 @@ fn a_clock_that_stands_still_on_pauses_keeps_up() {
     assert_near(bounds(&heard, ms(24_000), END), bounds(&whole, ms(24_000), END), ms(600));
 }
 
+/// Half a per cent, fifty times what telephones' crystals are off by.
+#[test]
+fn a_sender_whose_clock_is_fast_or_slow_is_heard_whole_and_in_time() {
+    let whole = hear(&undisturbed(), END);
+    for per_mille in [995, 1_005] {
+        let off = |at: Duration| at * per_mille / 1_000;
+        let packets: Vec<_> =
+            undisturbed().into_iter().map(|(at, packet)| (BEGIN + off(at - BEGIN), packet)).collect();
+        let skewed = hear(&packets, END + ms(500));
+        let said = spoken(&whole, BEGIN, END);
+        let heard = spoken(&skewed, BEGIN, END + ms(500));
+        assert!(said.abs_diff(heard) < said / 50, "{per_mille}: {said:?}, {heard:?}");
+        let (begin, end) = bounds(&whole, ms(24_000), END);
+        let heard = bounds(&skewed, ms(23_500), END + ms(500));
+        assert_near(heard, (off(begin), off(end)), ms(200));
+    }
+}
+
 #[test]
 fn a_codec_of_another_clock_keeps_the_time() {
     let mut phone = Phone::new(BEGIN);

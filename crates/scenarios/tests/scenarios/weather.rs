@@ -5,8 +5,8 @@ use serde_json::Value;
 use sidetone_scenarios::call::Call;
 use sidetone_scenarios::net::{Net, host};
 use sidetone_scenarios::rtp::both_ways;
-use sidetone_scenarios::sidetone::{Setup, of_kind};
-use sidetone_scenarios::sipp::Plan;
+use sidetone_scenarios::sidetone::{Setup, Sidetone, of_kind};
+use sidetone_scenarios::sipp::{Plan, Sipp};
 use sidetone_scenarios::until;
 use sidetone_scenarios::weather::{Fates, Weather};
 
@@ -70,4 +70,38 @@ fn what_arrives_in_foul_weather_goes_on_as_it_arrived() {
 #[test]
 fn so_it_does_through_the_kernel() {
     in_foul_weather("require");
+}
+
+/// Each party loses one message of twenty that it sends, and one that comes to it. What is sent again gets through: each
+/// call is set up once and ends once, and nothing is left of it.
+#[test]
+fn calls_are_set_up_and_end_in_foul_weather() {
+    const CALLS: u32 = 60;
+    let net = Net::lease();
+    let mut setup = Setup::usual(&net);
+    setup.media = setup.media.replace("30000-30199", "30000-30999");
+    setup.more = "[limits]\ncalls = 200\ncalls_per_second = 100\n".to_owned();
+    let sidetone = Sidetone::start(&net, &setup);
+    let lossy = |part: &str, at| {
+        let mut plan = Plan::new("lossy", part, at);
+        plan.calls = CALLS;
+        plan.options = ["-lost", "5", "-r", "20", "-l", "60"].map(str::to_owned).to_vec();
+        plan
+    };
+    let mut callee = Sipp::start(lossy("uas", net.at(host::PBX, 5060)), sidetone.dir());
+    let mut caller = lossy("uac", net.at(host::TRUNK, 5060));
+    caller.remote = Some(sidetone.sip());
+    let mut caller = Sipp::start(caller, sidetone.dir());
+    caller.finish();
+    callee.finish();
+    assert!(
+        sidetone.series("sidetone_sip_retransmissions_total", &[("direction", "out")]) > 0.0,
+        "nothing was lost"
+    );
+    let events = sidetone.finish();
+    for kind in ["call.started", "call.answered", "call.ended"] {
+        assert_eq!(of_kind(&events, kind).len(), CALLS as usize, "{kind}");
+    }
+    let ended = of_kind(&events, "call.ended");
+    assert!(ended.iter().all(|event| event["data"]["cause"] == "hangup"), "{ended:?}");
 }
