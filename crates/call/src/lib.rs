@@ -39,7 +39,7 @@ pub use label::{Label, Labels, NotALabel, Teams, misleads};
 pub use nature::Nature;
 pub use node::Node;
 pub use plane::{Exhausted, IpFamily, LocalMedia, MediaPlane};
-pub use protection::{DtlsPlan, IcePlan, Keying, Protection, SrtpKeys, Suite};
+pub use protection::{DtlsPlan, IcePlan, Keying, Protection, SpeltOut, SrtpKeys, Suite, spelt_out};
 pub use side::{CustomerOnly, Leg, Side};
 pub use stream::{Direction, EndPlan, Format, MediaKind, Security, StreamPlan};
 pub use untappable::Untappable;

@@ -168,6 +168,54 @@ impl Keying {
     }
 }
 
+/// Keys in text, where a type asks for it by name (`#[serde(with = "sidetone_call::spelt_out")]`): so that none is
+/// written by accident. What is written so must be sealed before it leaves the process.
+pub mod spelt_out {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+    use zeroize::Zeroizing;
+
+    use super::{Keying, Suite};
+
+    #[derive(Serialize)]
+    struct Written<'a> {
+        suite: &'a str,
+        secret: &'a [u8],
+        mki: &'a [u8],
+    }
+
+    #[derive(Deserialize)]
+    struct Read {
+        suite: String,
+        secret: Vec<u8>,
+        mki: Vec<u8>,
+    }
+
+    /// Writes a key.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(keying: &Keying, to: S) -> Result<S::Ok, S::Error> {
+        let suite = keying.suite().as_str();
+        Written { suite, secret: keying.key_and_salt(), mki: keying.mki() }.serialize(to)
+    }
+
+    /// Reads a key.
+    ///
+    /// # Errors
+    /// What stands there is none.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Keying, D::Error> {
+        let Read { suite, secret, mki } = Read::deserialize(from)?;
+        let secret = Zeroizing::new(secret);
+        let keying = Suite::named(&suite).and_then(|suite| Keying::new(suite, &secret)?.with_mki(&mki));
+        keying.ok_or_else(|| de::Error::custom("no key"))
+    }
+}
+
+/// A key that is written down in text.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SpeltOut(#[serde(with = "spelt_out")] pub Keying);
+
 impl fmt::Debug for Keying {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keying").field("suite", &self.suite).finish_non_exhaustive()

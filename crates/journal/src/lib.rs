@@ -9,17 +9,19 @@
 //! it: calls don't either.
 //!
 //! The file holds numbers and addresses of the parties, as their messages have them. It is readable for its owner
-//! alone, and holds no key.
+//! alone. Keys stand in it sealed, by a secret of another file.
 
 mod clock;
 mod config;
 mod error;
 mod file;
 mod part;
+mod seal;
 mod writer;
 
 pub use config::JournalConfig;
 pub use error::JournalError;
 pub use file::{BESIDE, FORMAT, Life, Parts, Standing, examine};
 pub use part::Part;
+pub use seal::Seal;
 pub use writer::{Counters, Journal, Pen};

@@ -5,10 +5,11 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sidetone_call::CallKey;
+use sidetone_call::{CallKey, Keying};
 use sidetone_rtp::latch::Latch;
 use sidetone_rtp::splice::{Bearing, Splice};
 use sidetone_rtp::stats::StreamStats;
+use sidetone_srtp::Reached;
 
 /// One stream of a call: whom it is heard from, how its packets are numbered, and what has been counted. The times are
 /// on the clock of the process that wrote it, which goes on in the next one.
@@ -36,6 +37,32 @@ pub(crate) struct EndKept {
     pub(crate) last_heard: Option<Duration>,
     pub(crate) by_kernel: u64,
     pub(crate) untold: u64,
+    /// Where its SRTP ends here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) guard: Option<GuardKept>,
+}
+
+/// The keys of one party's packets, and how far the numbers under each have gone.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct GuardKept {
+    pub(crate) theirs: Vec<KeyKept>,
+    pub(crate) ours: Vec<KeyKept>,
+}
+
+/// One key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct KeyKept {
+    #[serde(with = "sidetone_call::spelt_out")]
+    pub(crate) keying: Keying,
+    pub(crate) reached: Reached,
+}
+
+impl StreamKept {
+    /// Whether it holds keys: then it must be sealed before it leaves the process.
+    #[must_use]
+    pub const fn is_secret(&self) -> bool {
+        self.trunk.guard.is_some() || self.pbx.guard.is_some()
+    }
 }
 
 /// What relay threads leave to another process.
@@ -47,8 +74,16 @@ pub struct Halted {
     pub sockets: Vec<OwnedFd>,
 }
 
+/// Changes as soon as a party's SRTP must be written down anew: keys are added, a roll-over counter goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Turn {
+    pub(crate) keys: usize,
+    pub(crate) rollovers: u64,
+}
+
 /// Where RTP and RTCP to a party go, and how what goes there is numbered.
-type End = (Option<SocketAddr>, Option<SocketAddr>, Bearing);
+/// With SRTP, its state too.
+type End = (Option<SocketAddr>, Option<SocketAddr>, Bearing, Turn);
 
 /// What must not be lost of a stream if a call is to be carried on: of the trunk's party and of the PBX's.
 pub(crate) type Bearings = (End, End);

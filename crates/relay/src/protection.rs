@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 
+use crate::kept::{GuardKept, KeyKept, Turn};
 use sidetone_call::{DtlsPlan, EndPlan, Keying, Protection, Side, StreamPlan, Suite};
 use sidetone_handshake::{Credentials, Fingerprints, IceLite, Role, Trust};
 use sidetone_rtp::PacketKind;
@@ -321,16 +322,65 @@ impl Guard {
             Change::Keys { theirs, accepted, new, ours } => (theirs, accepted, new, ours),
         };
         self.state = State::Srtp;
-        let contexts = self.contexts.get_or_insert_with(|| {
-            let scratch = Vec::with_capacity(SCRATCH);
-            Box::new(Contexts { theirs: Vec::new(), outbound: Vec::new(), current: 0, scratch })
-        });
+        let contexts = self.contexts.get_or_insert_with(Contexts::new);
         // The keys of a fork that is held to again have their contexts still, or had them long ago.
         let known = |new: &Inbound| contexts.theirs.iter().any(|old| old.context.keying() == new.keying());
         let theirs = theirs.into_iter().filter(|new| !known(new)).collect();
         contexts.accept(theirs, &accepted);
+        // One that came from an earlier process goes on counting: anew, it would use key streams twice.
+        let new = new.filter(|new| contexts.outbound.iter().all(|old| old.keying() != new.keying()));
         contexts.outbound.extend(new.map(|new| *new));
         contexts.protect_with(&ours);
+    }
+
+    /// What another process needs to go on with the keys; `None` if none were ever here.
+    pub(super) fn keep(&self) -> Option<GuardKept> {
+        let contexts = self.contexts.as_deref()?;
+        let theirs = contexts.theirs.iter().map(|theirs| KeyKept {
+            keying: theirs.context.keying().clone(),
+            reached: theirs.context.reached(),
+        });
+        let ours = contexts
+            .outbound
+            .iter()
+            .map(|ours| KeyKept { keying: ours.keying().clone(), reached: ours.reached() });
+        Some(GuardKept { theirs: theirs.collect(), ours: ours.collect() })
+    }
+
+    /// Goes on with keys of an earlier process. Those in force come by the plan, and may be here already.
+    pub(super) fn resume(&mut self, kept: GuardKept) {
+        let contexts = self.contexts.get_or_insert_with(Contexts::new);
+        for KeyKept { keying, reached } in kept.theirs {
+            let known = contexts.theirs.iter_mut().find(|theirs| *theirs.context.keying() == keying);
+            if let Some(known) = known {
+                known.context.go_on(&reached);
+            } else if let Ok(mut context) = Inbound::new(keying) {
+                context.go_on(&reached);
+                // Packets of it may be under way.
+                contexts.theirs.push(Accepted { context: Box::new(context), left: Some(OVERLAP) });
+            }
+        }
+        for KeyKept { keying, reached } in kept.ours {
+            let known = contexts.outbound.iter_mut().find(|ours| *ours.keying() == keying);
+            if let Some(known) = known {
+                known.go_on(&reached);
+            } else if let Ok(mut context) = Outbound::new(keying) {
+                context.go_on(&reached);
+                // In front: the one in force stands at the end.
+                contexts.outbound.insert(0, context);
+                contexts.current = contexts.current.saturating_add(1);
+            }
+        }
+        contexts.settle();
+    }
+
+    /// Changes as soon as what [`Self::keep`] gives must be written down.
+    pub(super) fn turn(&self) -> Turn {
+        let Some(contexts) = self.contexts.as_deref() else { return Turn::default() };
+        let keys = contexts.theirs.len() + contexts.outbound.len();
+        let rollovers = contexts.theirs.iter().map(|theirs| theirs.context.rollovers());
+        let rollovers = rollovers.chain(contexts.outbound.iter().map(Outbound::rollovers)).sum();
+        Turn { keys, rollovers }
     }
 
     /// A handshake begins. The keys that are there hold until it has given others.
@@ -408,6 +458,20 @@ impl Guard {
 }
 
 impl Contexts {
+    fn new() -> Box<Self> {
+        let scratch = Vec::with_capacity(SCRATCH);
+        Box::new(Self { theirs: Vec::new(), outbound: Vec::new(), current: 0, scratch })
+    }
+
+    /// Those that are tried first, the party's present keys before the others; no more than may be.
+    fn settle(&mut self) {
+        self.theirs.sort_by_key(|theirs| (!theirs.is_tried(), theirs.left.is_some()));
+        for theirs in self.theirs.iter_mut().skip(MOST_TRIED) {
+            theirs.left = Some(0);
+        }
+        self.theirs.truncate(2 * MOST_KNOWN);
+    }
+
     /// Protects with that key from now on: its context moves to the end, and the one used the longest ago gives way.
     fn protect_with(&mut self, ours: &Keying) {
         let known = self.outbound.iter().position(|context| context.keying() == ours);
@@ -430,12 +494,8 @@ impl Contexts {
             let current = accepted.contains(theirs.context.keying());
             theirs.left = if current { None } else { theirs.left.or(Some(OVERLAP)) };
         }
-        // The party's present keys first: most packets are of them from now on.
-        self.theirs.sort_by_key(|theirs| (!theirs.is_tried(), theirs.left.is_some()));
-        for theirs in self.theirs.iter_mut().skip(MOST_TRIED) {
-            theirs.left = Some(0);
-        }
-        self.theirs.truncate(2 * MOST_KNOWN);
+        // Most packets are of the present ones from now on.
+        self.settle();
     }
 
     fn unprotect(&mut self, kind: PacketKind, packet: &mut [u8]) -> Result<usize, Fault> {

@@ -238,6 +238,7 @@ impl End {
             last_heard: self.last_heard,
             by_kernel: self.by_kernel,
             untold: self.untold,
+            guard: self.guard.keep(),
         }
     }
 
@@ -253,6 +254,9 @@ impl End {
         self.unheard = kept.unheard;
         self.last_heard = kept.last_heard;
         (self.by_kernel, self.untold) = (kept.by_kernel, kept.untold);
+        if let Some(guard) = kept.guard {
+            self.guard.resume(guard);
+        }
         self.address(now);
     }
 
@@ -589,7 +593,9 @@ impl Relay {
 
     /// Where packets come from and go to, and how they are numbered.
     pub(super) fn bearings(&self) -> Bearings {
-        let of = |end: &End| (end.rtp.target(), end.rtcp.target(), end.voiceover.splice.bearing());
+        let of = |end: &End| {
+            (end.rtp.target(), end.rtcp.target(), end.voiceover.splice.bearing(), end.guard.turn())
+        };
         (of(&self.trunk), of(&self.pbx))
     }
 

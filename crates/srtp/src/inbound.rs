@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sidetone_call::Keying;
 
 use crate::Fault;
-use crate::index::{self, Place, Window};
+use crate::index::{self, Place, Reached, Window};
 use crate::packet::{Header, RTCP_HEADER, rtcp_sender};
 use crate::transform::{Number, Of, Transform};
 
@@ -68,6 +68,21 @@ impl Sources {
         self.keep(Source { ssrc, window, heard });
     }
 
+    fn reached(&self) -> Vec<index::Source> {
+        let of = |source: &Source| index::Source {
+            ssrc: source.ssrc,
+            highest: source.window.highest(),
+            offset: 0,
+        };
+        self.known.iter().map(of).collect()
+    }
+
+    fn go_on(&mut self, from: &[index::Source]) {
+        for source in from.iter().take(MOST_SOURCES) {
+            self.keep(Source { ssrc: source.ssrc, window: Window::resumed(source.highest), heard: 0 });
+        }
+    }
+
     fn keep(&mut self, source: Source) {
         self.known.retain(|known| known.ssrc != source.ssrc);
         if self.known.len() >= MOST_SOURCES {
@@ -100,6 +115,25 @@ impl Inbound {
             scratch: Box::new([0; SCRATCH]),
             clock: 0,
         })
+    }
+
+    /// Roll-overs of all its sources: a number that changes when one goes on.
+    #[must_use]
+    pub fn rollovers(&self) -> u64 {
+        self.sources.known.iter().map(|source| source.window.highest() >> 16).sum()
+    }
+
+    /// How far it has got.
+    #[must_use]
+    pub fn reached(&self) -> Reached {
+        let closed = !(self.sources.gone.is_empty() && self.reporters.gone.is_empty());
+        Reached { rtp: self.sources.reached(), rtcp: self.reporters.reached(), reports: 0, closed }
+    }
+
+    /// Goes on from where a context of the same key had got to: what was seen by then is not opened again.
+    pub fn go_on(&mut self, from: &Reached) {
+        self.sources.go_on(&from.rtp);
+        self.reporters.go_on(&from.rtcp);
     }
 
     /// The master key.

@@ -1,5 +1,7 @@
 //! Packet indices and replay windows (RFC 3711 §3.3).
 
+use serde::{Deserialize, Serialize};
+
 /// Packets that a window looks back. RFC 3711 §3.3.2 asks for 64 at least; 128 packets are 2.5 s of sound.
 const WIDTH: u64 = 128;
 
@@ -20,6 +22,28 @@ pub(crate) struct Window {
     highest: u64,
     /// Bit `n`: index `highest - n` was seen.
     seen: u128,
+}
+
+/// How far the numbers under one key have gone, without any secret: what is needed to go on with it in another process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// Of each source of RTP: the highest index.
+    pub(crate) rtp: Vec<Source>,
+    /// The same of RTCP, of a party's.
+    pub(crate) rtcp: Vec<Source>,
+    /// The index of the next RTCP packet, of ours.
+    pub(crate) reports: u32,
+    /// There were more sources than are written down: none may begin anew.
+    pub(crate) closed: bool,
+}
+
+/// How far one source has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Source {
+    pub(crate) ssrc: u32,
+    pub(crate) highest: u64,
+    /// Added to the sender's sequence numbers, of ours.
+    pub(crate) offset: u16,
 }
 
 impl Window {

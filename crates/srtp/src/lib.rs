@@ -33,6 +33,7 @@ mod transform;
 
 pub use fault::Fault;
 pub use inbound::Inbound;
+pub use index::Reached;
 pub use outbound::Outbound;
 
 /// Room that protecting may need behind a packet: the longest tag, and SRTCP's index.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sidetone_call::Keying;
 
-use crate::index::{self, Place, Window};
+use crate::index::{self, Place, Reached, Window};
 use crate::packet::{Header, RTCP_HEADER, renumber, rtcp_sender};
 use crate::transform::{Number, Of, Transform};
 use crate::{Fault, MOST_TRAILER};
@@ -17,6 +17,9 @@ const MOST_EVER: usize = 16_384;
 /// SRTCP's indices have 31 bits.
 const MOST_RTCP: u32 = (1 << 31) - 1;
 
+/// RTCP packets that are left out where it is not known how many were sent: some hours' worth.
+const LEFT_OUT: u32 = 1 << 12;
+
 /// What protects the packets to one party under one master key.
 pub struct Outbound {
     keying: Keying,
@@ -26,6 +29,8 @@ pub struct Outbound {
     sources: Vec<Source>,
     /// Highest index of each source that gave way.
     gone: BTreeMap<u32, u64>,
+    /// Sources that are not known here may have sent under this key: none begins.
+    closed: bool,
     /// Index of the next RTCP packet; one count for all sources keeps each one's indices distinct.
     reports: u32,
 }
@@ -51,7 +56,43 @@ impl Outbound {
     /// As [`Inbound::new`](crate::Inbound::new).
     pub fn new(keying: Keying) -> Result<Self, Fault> {
         let (rtp, rtcp) = (Transform::new(&keying, Of::Rtp)?, Transform::new(&keying, Of::Rtcp)?);
-        Ok(Self { keying, rtp, rtcp, sources: Vec::new(), gone: BTreeMap::new(), reports: 0 })
+        Ok(Self { keying, rtp, rtcp, sources: Vec::new(), gone: BTreeMap::new(), closed: false, reports: 0 })
+    }
+
+    /// Roll-overs of all its sources: a number that changes when one goes on.
+    #[must_use]
+    pub fn rollovers(&self) -> u64 {
+        self.sources.iter().map(|source| source.window.highest() >> 16).sum()
+    }
+
+    /// How far it has got.
+    #[must_use]
+    pub fn reached(&self) -> Reached {
+        let of = |source: &Source| index::Source {
+            ssrc: source.ssrc,
+            highest: source.window.highest(),
+            offset: source.offset,
+        };
+        let closed = self.closed || !self.gone.is_empty();
+        Reached {
+            rtp: self.sources.iter().map(of).collect(),
+            rtcp: Vec::new(),
+            reports: self.reports,
+            closed,
+        }
+    }
+
+    /// Goes on from where a context of the same key had got to. What that may have sent since then is unknown, as after
+    /// a crash: numbers of RTP are the senders', which go on by themselves; of RTCP as many are left out as nobody
+    /// sends meanwhile.
+    pub fn go_on(&mut self, from: &Reached) {
+        for source in from.rtp.iter().take(MOST_SOURCES) {
+            self.sources.retain(|known| known.ssrc != source.ssrc);
+            let (ssrc, offset, window) = (source.ssrc, source.offset, Window::resumed(source.highest));
+            self.sources.push(Source { ssrc, window, offset, expected: None });
+        }
+        self.reports = self.reports.max(from.reports.saturating_add(LEFT_OUT));
+        self.closed |= from.closed;
     }
 
     /// The master key.
@@ -124,7 +165,8 @@ impl Outbound {
 
     /// The index of a source's first packet, or of one that gave way and is back.
     fn begin(&mut self, header: Header) -> Result<u64, Fault> {
-        if self.sources.len() + self.gone.len() >= MOST_EVER && !self.gone.contains_key(&header.ssrc) {
+        let most = self.closed || self.sources.len() + self.gone.len() >= MOST_EVER;
+        if most && !self.gone.contains_key(&header.ssrc) {
             return Err(Fault::TooManySources);
         }
         if self.sources.len() >= MOST_SOURCES {

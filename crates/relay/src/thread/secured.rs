@@ -256,6 +256,49 @@ fn roll_over_counter_at_hold() {
     assert_eq!(pass_back(&mut desk, &rtp(2)), None, "a number that has left does not leave again");
 }
 
+/// Nothing that has left leaves again, and nothing that was seen opens again, under keys in force and keys of before.
+#[test]
+fn keys_and_counters_go_on_in_another_process() {
+    let suite = Suite::AesCm128Sha1_80;
+    let (mut desk, mut keyring) = (Desk::new(16), Keyring::default());
+    let (mut first, mut second) = (Carrier::new(suite, 1, 2), Carrier::new(suite, 3, 4));
+    agree(&desk, &mut keyring, keys(suite, 1, 2));
+    let recorded = first.sealed(&rtp(65_534));
+    assert!(pass(&mut desk, &recorded).is_some());
+    for n in [65_535_u16, 0, 1] {
+        assert!(pass(&mut desk, &first.sealed(&rtp(n))).is_some());
+        let back = pass_back(&mut desk, &rtp(n)).unwrap();
+        assert_eq!(first.opened(back), rtp(n));
+    }
+    agree(&desk, &mut keyring, keys(suite, 3, 4));
+    let seen = second.sealed(&rtp(2));
+    assert!(pass(&mut desk, &seen).is_some());
+    let keep = |desk: &Desk| desk.thread.streams.iter().next().unwrap().1.relay.keep(0);
+    let written = serde_json::to_vec(&keep(&desk)).unwrap();
+
+    let (mut desk, mut keyring) = (Desk::new(16), Keyring::default());
+    agree(&desk, &mut keyring, keys(suite, 3, 4));
+    desk.turn();
+    let mut kept: crate::kept::StreamKept = serde_json::from_slice(&written).unwrap();
+    assert!(kept.is_secret());
+    let here = keep(&desk);
+    // Its parties are at other sockets here.
+    (kept.trunk.rtp, kept.pbx.rtp) = (here.trunk.rtp, here.pbx.rtp);
+    desk.orders.give(Command::Resume { call: CALL, streams: vec![kept] });
+    desk.turn();
+    assert_eq!(pass(&mut desk, &seen), None, "replayed");
+    assert!(pass(&mut desk, &second.sealed(&rtp(3))).is_some());
+    assert!(pass(&mut desk, &first.sealed(&rtp(2))).is_some(), "under way under the key before");
+    let back = pass_back(&mut desk, &rtp(2)).unwrap();
+    assert_eq!(second.opened(back), rtp(2));
+    agree(&desk, &mut keyring, keys(suite, 1, 2));
+    assert_eq!(pass(&mut desk, &recorded), None, "replayed");
+    assert_eq!(pass(&mut desk, &first.sealed(&rtp(4))), Some(rtp(4)), "roll-over counter 1");
+    assert_eq!(pass_back(&mut desk, &rtp(1)), None, "a number that has left does not leave again");
+    let back = pass_back(&mut desk, &rtp(5)).unwrap();
+    assert_eq!(first.opened(back), rtp(5), "roll-over counter 1");
+}
+
 /// A party may ask for a new key as often as it likes; what it makes us hold has an end.
 #[test]
 fn endless_key_changes_fill_no_memory() {

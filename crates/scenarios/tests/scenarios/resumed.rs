@@ -12,13 +12,13 @@ fn sdp(at: &Raw) -> String {
     format!("v=0\r\no=raw 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n")
 }
 
-fn with_sdp(at: &Raw) -> (String, String) {
+pub(crate) fn with_sdp(at: &Raw) -> (String, String) {
     let sdp = sdp(at);
     (format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n", sdp.len()), sdp)
 }
 
 /// 200 with an answer, from a party whose tag is `tag`.
-fn accept(party: &Raw, invite: &Seen, tag: &str) {
+pub(crate) fn accept(party: &Raw, invite: &Seen, tag: &str) {
     let kept: String = ["Via", "Record-Route", "From", "Call-ID", "CSeq"]
         .iter()
         .flat_map(|name| invite.headers(name).into_iter().map(move |value| format!("{name}: {value}\r\n")))
@@ -34,7 +34,7 @@ fn accept(party: &Raw, invite: &Seen, tag: &str) {
 }
 
 /// The routes that a party has learnt: in order for the callee, in reverse for the caller (RFC 3261 §12.1).
-fn routes(values: impl Iterator<Item = String>) -> String {
+pub(crate) fn routes(values: impl Iterator<Item = String>) -> String {
     values.map(|route| format!("Route: {route}\r\n")).collect()
 }
 

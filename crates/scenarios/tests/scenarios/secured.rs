@@ -19,8 +19,13 @@ struct Phones {
 }
 
 fn phones(trunk: (&str, &str), pbx: (&str, &str), codec: Codec) -> Phones {
+    phones_with(trunk, pbx, codec, "")
+}
+
+fn phones_with(trunk: (&str, &str), pbx: (&str, &str), codec: Codec, more: &str) -> Phones {
     let net = Net::lease();
     let mut setup = Setup::for_softphones(&net);
+    setup.more.push_str(more);
     setup.media.push_str(&format!("[media.security]\ntrunk = {:?}\npbx = {:?}\n", trunk.0, pbx.0));
     let sidetone = Sidetone::start(&net, &setup);
     let (ada, bob) = (net.v4(host::TRUNK), net.v4(host::PBX));
@@ -144,6 +149,58 @@ fn roll_over_counter_at_hold() {
         let unauthentic = counts[leg]["unauthentic"].as_u64().unwrap();
         assert!(unauthentic <= 1 && counts[leg]["replayed"] == 0, "{counts}");
     }
+    phones.finish();
+}
+
+/// Keys and counters go on in the next process, after a kill and by an upgrade; in the file they are sealed.
+#[test]
+fn a_protected_call_outlives_its_process() {
+    let security = ("require", ";mediaenc=srtp-mand");
+    let journal = "[journal]\npath = \"calls.journal\"\n";
+    let mut phones = phones_with(security, security, Codec::Pcmu, journal);
+    phones.call();
+    phones.hear_each_other();
+    let count = |phones: &Phones, leg: &str| phones.counts()[leg]["packets"].as_u64().unwrap();
+    let go_on = |phones: &Phones, what: &str| {
+        let before = [count(phones, "customer"), count(phones, "agent")];
+        until(what, || {
+            let now = [count(phones, "customer"), count(phones, "agent")];
+            (now[0] > before[0] + 100 && now[1] > before[1] + 100).then_some(())
+        });
+        phones.hear_each_other();
+    };
+    let written = |phones: &Phones| {
+        let metrics = phones.sidetone.metrics();
+        (metrics["sidetone_journal_calls"] == 1.0 && metrics["sidetone_journal_waiting"] == 0.0).then_some(())
+    };
+    until("the call to be written down", || written(&phones));
+    // Media are told once a second.
+    go_on(&phones, "packets before");
+    let before = phones.counts();
+    phones.sidetone.kill_and_start_anew();
+    assert_eq!(phones.sidetone.metric("sidetone_journal_recovered_calls_total"), 1.0);
+    go_on(&phones, "packets after the kill");
+    let upgraded = phones.sidetone.upgrade(&[]).unwrap();
+    assert_eq!((&upgraded["calls"], &upgraded["ended"]), (&Value::from(1), &Value::from(0)), "{upgraded}");
+    go_on(&phones, "packets after the upgrade");
+    let counts = phones.counts();
+    for leg in ["customer", "agent"] {
+        assert_eq!(counts[leg]["security"], before[leg]["security"], "{counts}");
+        assert_eq!(counts[leg]["replayed"], 0, "{counts}");
+        // baresip begins with an APP packet in the clear.
+        assert!(counts[leg]["unauthentic"].as_u64().unwrap() <= 1, "{counts}");
+    }
+    let mut file = std::fs::read(phones.sidetone.dir().join("calls.journal")).unwrap();
+    file.extend(std::fs::read(phones.sidetone.dir().join("calls.journal-wal")).unwrap_or_default());
+    let holds = |text: &[u8]| file.windows(text.len()).any(|bytes| bytes == text);
+    assert!(holds(b"\"consent\""), "what is no secret is read as it was written");
+    assert!(!holds(b"inline:") && !holds(b"\"secret\""), "a key in the clear");
+    // Held and taken back, by the dialog that goes on.
+    phones.carrier.command("hold", "");
+    until("the hold", || {
+        let calls = phones.sidetone.command(&["calls", "--json"]);
+        calls.contains("\"held\"").then_some(())
+    });
     phones.finish();
 }
 

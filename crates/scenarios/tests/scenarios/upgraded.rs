@@ -13,8 +13,11 @@ use sidetone_scenarios::call::Call;
 use sidetone_scenarios::net::{Net, host};
 use sidetone_scenarios::rtp::speak;
 use sidetone_scenarios::sidetone::{SESSIONS, Setup, Sidetone, binary, of_kind};
+use sidetone_scenarios::sip::Raw;
 use sidetone_scenarios::sipp::{Plan, Sipp};
-use sidetone_scenarios::{repository, until};
+use sidetone_scenarios::{GUARD, repository, until};
+
+use crate::resumed::{accept, routes, with_sdp};
 
 /// A setup whose calls are written down in Sidetone's own folder.
 fn journalled(net: &Net) -> Setup {
@@ -344,6 +347,37 @@ fn a_call_that_rings_for_too_long_is_ended() {
     callee.finish();
     let events = sidetone.finish();
     assert_eq!(of_kind(&events, "call.ended")[0]["data"]["cause"], "terminated");
+}
+
+/// Its answer would come to a process that knows nothing of it: it is waited for, and then a 503. The call goes on.
+#[test]
+fn who_waits_for_an_answer_to_a_re_invite_gets_one() {
+    let net = Net::lease();
+    let mut sidetone = Sidetone::start(&net, &journalled(&net));
+    let carrier = Raw::bind(net.at(host::TRUNK, 5060), sidetone.sip());
+    let pbx = Raw::bind(net.at(host::PBX, 5060), sidetone.sip());
+    let (more, offer) = with_sdp(&carrier);
+    let invite = carrier.request("INVITE", "sip:+15550123@sidetone.example", "mid", &more);
+    carrier.send(format!("{invite}{offer}").as_bytes());
+    let received = pbx.request_within(GUARD).expect("the INVITE");
+    accept(&pbx, &received, "agent");
+    let ok = carrier.response();
+    let route = routes(ok.headers("Record-Route").into_iter().rev());
+    let target = format!("sip:raw@{}", pbx.at());
+    let within = |request: String| request.replacen(">\r\nCall-ID", ">;tag=agent\r\nCall-ID", 1);
+    carrier.send(within(carrier.request("ACK", &target, "mid", &route)).as_bytes());
+    assert!(pbx.request_within(GUARD).expect("the ACK").start_line().starts_with("ACK "));
+    until("the call to be written down", || (sidetone.metric("sidetone_journal_calls") == 1.0).then_some(()));
+
+    let again = within(carrier.request("INVITE", &target, "mid", &format!("{route}{more}")))
+        .replace("z9hG4bKmid", "z9hG4bKagain")
+        .replace("CSeq: 1", "CSeq: 2");
+    carrier.send(format!("{again}{offer}").as_bytes());
+    assert!(pbx.request_within(GUARD).expect("the re-INVITE").start_line().starts_with("INVITE "));
+    let told = sidetone.upgrade(&["--wait", "0"]).unwrap();
+    assert_eq!((&told["calls"], &told["ended"]), (&1.into(), &0.into()), "{told}");
+    let refused = carrier.response();
+    assert_eq!((refused.status(), refused.header("CSeq").as_deref()), (Some(503), Some("2 INVITE")));
 }
 
 #[test]

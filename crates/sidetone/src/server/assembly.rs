@@ -27,7 +27,7 @@ use sidetone_call::Side;
 use sidetone_events::NumberHasher;
 use sidetone_hear::Scribe;
 use sidetone_insight::cues::CueSet;
-use sidetone_journal::{Journal, Life};
+use sidetone_journal::{Journal, Life, Seal};
 use sidetone_proxy::random;
 use sidetone_proxy::signalling::{BySip, Signalling};
 use sidetone_relay::config::{Keying, MediaSecurity, SidePolicy};
@@ -145,7 +145,11 @@ pub(super) fn kept(config: &Config, feeder: Option<&Feeder>, hasher: NumberHashe
 
 /// Opens the call journal, if one is kept, and gives what the process before has left there.
 pub(super) fn journal(config: &Config) -> Result<Option<(Journal, Life)>, StartError> {
-    let opened = config.journal.as_ref().map(Journal::open).transpose();
+    let open = |journal| {
+        let secret = dialog_key::load(config.dialog_key().as_deref());
+        Journal::open(journal, secret.and_then(|secret| Seal::by(&secret)))
+    };
+    let opened = config.journal.as_ref().map(open).transpose();
     opened.map_err(|error| StartError::from(journal_fault(&error)))
 }
 

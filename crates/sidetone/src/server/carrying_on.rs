@@ -8,6 +8,7 @@ use sidetone_call::CallKey;
 use sidetone_journal::{Journal, Life, Part, Pen, Standing};
 use sidetone_proxy::signalling::Signalling;
 use sidetone_relay::StreamKept;
+use zeroize::Zeroizing;
 
 /// Carries on the calls of the process before, where they may be; closes the others, so that each has its last event
 /// and its receipt. From here on calls are written down.
@@ -70,8 +71,13 @@ pub(super) fn carry_on(life: Life, signalling: &Arc<Signalling>, calls: &Calls, 
 /// Writes down what relay threads tell of calls' media.
 pub(super) fn write_down(kept: &[(CallKey, Vec<StreamKept>)], pen: &Pen) {
     for (call, streams) in kept {
+        let secret = streams.iter().any(StreamKept::is_secret);
         if let Ok(streams) = serde_json::to_vec(streams) {
-            pen.write(*call, Part::Media, Some(streams));
+            if secret {
+                pen.write_secret(*call, Part::Media, &Zeroizing::new(streams));
+            } else {
+                pen.write(*call, Part::Media, Some(streams));
+            }
         }
     }
 }

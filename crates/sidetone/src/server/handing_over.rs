@@ -157,7 +157,7 @@ impl Server {
             let since = Instant::now();
             // Looked at once more under the core's lock: a call may have begun meanwhile, unless none is taken any
             // more.
-            if self.signalling.halt_if(|core| core.draining() || core.not_kept().is_empty()) {
+            if self.signalling.halt_if(|core| core.draining() || core.is_quiet()) {
                 break since;
             }
         };
@@ -189,7 +189,7 @@ impl Server {
     }
 
     /// Waits for a moment in which every call can be carried on. If none comes in time, those that can't be are ended
-    /// as by an orderly end; says how many.
+    /// as by an orderly end, and who waits for an answer to a re-INVITE gets a 503; says how many calls were ended.
     async fn wait_for_quiet(
         &self,
         wish: &Upgrade,
@@ -198,18 +198,20 @@ impl Server {
         calls_off: &AtomicBool,
     ) -> Result<usize, NotHandedOver> {
         loop {
-            let not_kept = self.signalling.core().not_kept();
+            let core = self.signalling.core();
+            let (not_kept, quiet) = (core.not_kept(), core.is_quiet());
+            drop(core);
             if wish.steps.is_closed() || calls_off.load(Relaxed) {
                 return Err(NotHandedOver::yet("called off"));
             }
             if successor.has_ended() {
                 return Err(NotHandedOver::yet("the new program has ended while it waited"));
             }
-            if not_kept.is_empty() && !self.calls.anybody_is_told() {
+            if quiet && !self.calls.anybody_is_told() {
                 return Ok(0);
             }
             if Instant::now() >= deadline {
-                if not_kept.is_empty() {
+                if quiet {
                     // An announcement is cut off, as by any other end of the process.
                     return Ok(0);
                 }

@@ -81,7 +81,7 @@ pub(super) struct Call {
     pub(super) early_apart: bool,
     ports: Ports,
     /// Where the protection of its media ends here.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "Terms::is_plain")]
     pub(super) terms: Terms,
     #[serde(skip)]
     applied: Vec<Option<StreamPlan>>,

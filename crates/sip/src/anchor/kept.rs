@@ -1,11 +1,14 @@
 //! Calls that outlive the process: what one needs to be carried on is written down, and read by the next process.
 //!
 //! A call is kept once it is answered: before, transactions are under way that the next process knows nothing of. One
-//! whose protection ends here is not: its keys are never written down.
+//! whose protection ends here is kept if its keys are in its signalling and can be sealed; keys of handshakes are not
+//! among what is written down.
 
 use std::time::Duration;
 
+use memchr::memmem;
 use sidetone_call::{CallKey, Exhausted, MediaPlane, Side};
+use zeroize::Zeroizing;
 
 use super::Anchor;
 use super::call::{Call, Phase};
@@ -26,16 +29,47 @@ pub enum NotTakenUp {
     Ports(#[from] Exhausted),
 }
 
+/// What a call needs to be carried on.
+pub struct Kept {
+    /// As JSON.
+    pub content: Zeroizing<Vec<u8>>,
+    /// Keys are in it: it must be sealed before it leaves the process.
+    pub secret: bool,
+}
+
+/// How lines with keys begin in JSON. In a string of a party's there would be a backslash before the second quote.
+const LINES_WITH_KEYS: &[u8] = b"\"crypto\":[{";
+
 impl Call {
-    fn can_be_kept(&self) -> bool {
-        self.phase == Phase::Answered && !self.terms.holds_keys()
+    fn can_be_kept(&self, seals: bool) -> bool {
+        self.phase == Phase::Answered && !self.terms.shakes_hands() && (seals || !self.terms.holds_keys())
+    }
+
+    /// What it needs to be carried on; `None` if it can't be. Keys are in it of parties that agree on them with each
+    /// other, too.
+    fn kept(&self, seals: bool) -> Option<Kept> {
+        if !self.can_be_kept(seals) {
+            return None;
+        }
+        let content = Zeroizing::new(serde_json::to_vec(self).ok()?);
+        let secret = self.terms.holds_keys() || memmem::find(&content, LINES_WITH_KEYS).is_some();
+        (seals || !secret).then_some(Kept { content, secret })
     }
 }
 
 impl<M: MediaPlane> Anchor<M> {
-    /// Notes from now on which calls change, for [`Self::take_changed`].
-    pub fn note_changes(&mut self) {
+    /// Notes from now on which calls change, for [`Self::take_changed`]; `seals` says whether what holds keys can be
+    /// kept too.
+    pub fn note_changes(&mut self, seals: bool) {
         self.changed.get_or_insert_default();
+        self.seals = seals;
+    }
+
+    /// Notes each call as changed.
+    pub fn note_all(&mut self) {
+        if let Some(changed) = &mut self.changed {
+            changed.extend(self.calls.keys());
+        }
     }
 
     /// The calls that have changed since the last call of this method, those that have ended among them.
@@ -60,17 +94,17 @@ impl<M: MediaPlane> Anchor<M> {
         }
     }
 
-    /// What a call needs to be carried on, as JSON; `None` for one that is over, not answered yet, or protected by keys
-    /// of ours.
+    /// What a call needs to be carried on; `None` for one that is over, not answered yet, or protected by keys that
+    /// can't be kept.
     #[must_use]
-    pub fn kept(&self, key: CallKey) -> Option<Vec<u8>> {
-        serde_json::to_vec(self.calls.get(&key).filter(|call| call.can_be_kept())?).ok()
+    pub fn kept(&self, key: CallKey) -> Option<Kept> {
+        self.calls.get(&key)?.kept(self.seals)
     }
 
     /// The calls that end with this process: [`Self::kept`] has nothing of them.
     #[must_use]
     pub fn not_kept(&self) -> Vec<CallKey> {
-        self.calls.iter().filter(|(_, call)| !call.can_be_kept()).map(|(key, _)| *key).collect()
+        self.calls.iter().filter(|(_, call)| !call.can_be_kept(self.seals)).map(|(key, _)| *key).collect()
     }
 
     /// Call-ID of a call, and the peer that has begun it.

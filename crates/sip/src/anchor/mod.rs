@@ -63,7 +63,7 @@ pub use crate::sdp::Ice;
 pub use claims::Claims;
 pub use counters::Counters;
 pub use fact::CallFact;
-pub use kept::NotTakenUp;
+pub use kept::{Kept, NotTakenUp};
 pub use reach::Reach;
 pub use replaced::Replaced;
 pub use security::{Keying, Policy, Security};
@@ -91,6 +91,8 @@ pub struct Anchor<M> {
     next_key: u64,
     /// Calls that have changed, if anybody wants to know.
     changed: Option<BTreeSet<CallKey>>,
+    /// What holds keys may be kept too.
+    seals: bool,
 }
 
 impl<M: MediaPlane> Anchor<M> {
@@ -109,6 +111,7 @@ impl<M: MediaPlane> Anchor<M> {
             counters: Counters::default(),
             next_key: 1,
             changed: None,
+            seals: false,
         }
     }
 

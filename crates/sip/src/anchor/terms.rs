@@ -40,7 +40,8 @@ pub(super) struct Dressed {
 }
 
 /// The terms of all m-lines of a call.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(super) struct Terms {
     streams: Vec<[Face; 2]>,
 }
@@ -49,6 +50,16 @@ impl Terms {
     /// Whether keys or passwords of ours, or of a party that we answer to, are held.
     pub(super) fn holds_keys(&self) -> bool {
         self.streams.iter().flatten().any(Face::holds_keys)
+    }
+
+    /// Whether a handshake gives keys of any side, or may.
+    pub(super) fn shakes_hands(&self) -> bool {
+        self.streams.iter().flatten().any(Face::shakes_hands)
+    }
+
+    /// Whether there is nothing to be kept of it.
+    pub(super) fn is_plain(&self) -> bool {
+        self.streams.is_empty()
     }
 
     fn face(&mut self, stream: usize, side: Side) -> Option<&mut Face> {

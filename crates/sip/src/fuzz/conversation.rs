@@ -10,7 +10,7 @@ use bytes::Bytes;
 use sidetone_call::{CallKey, Side};
 
 use super::Ports;
-use crate::anchor::{Anchor, Settings};
+use crate::anchor::{Anchor, Kept, Settings};
 use crate::message::{Message, Name, ack_to_failure, cancel};
 use crate::proxy::{self, Decision, Destination, Listener, Output, Proxy, Target};
 use crate::{Flow, Transport};
@@ -92,7 +92,7 @@ fn core(seed: u64) -> Proxy<Anchor<Ports>> {
         ..proxy::Settings::new(vec![Listener::bound(Transport::Udp, us)])
     };
     let mut anchor = Anchor::new(Ports::default(), Settings::default()).standing_at(&settings);
-    anchor.note_changes();
+    anchor.note_changes(true);
     Proxy::new(settings, anchor, seed)
 }
 
@@ -216,13 +216,12 @@ impl World {
         if !quiet || waits(&self.to) || waits(&self.from) {
             return;
         }
-        let kept: Vec<Vec<u8>> =
-            (0..64).filter_map(|key| self.proxy.filter_ref().kept(CallKey(key))).collect();
+        let kept: Vec<Kept> = (0..64).filter_map(|key| self.proxy.filter_ref().kept(CallKey(key))).collect();
         assert_eq!(kept.len(), 1, "a call that both take to be up is one that can be carried on");
         self.lives += 1;
         self.proxy = core(self.lives);
         for kept in kept {
-            self.proxy.filter().take_up(self.now, &kept).expect("what we write can be read");
+            self.proxy.filter().take_up(self.now, &kept.content).expect("what we write can be read");
         }
     }
 

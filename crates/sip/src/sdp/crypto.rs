@@ -1,6 +1,7 @@
 //! a=crypto lines (RFC 4568): an SRTP suite with its master key, in the clear.
 
 use data_encoding::{BASE64, BASE64_NOPAD};
+use serde::{Deserialize, Serialize};
 use sidetone_call::{Keying, Suite};
 use zeroize::Zeroizing;
 
@@ -8,11 +9,14 @@ use zeroize::Zeroizing;
 pub const MOST_LINES: usize = 16;
 
 /// A line that we can work with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Written down (by serde) it holds its key, and is to be sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Crypto {
     /// The line's number within its m-line; the answer names the line that it takes by it.
     pub tag: u32,
     /// Suite and key of the packets that the line's author sends.
+    #[serde(with = "sidetone_call::spelt_out")]
     pub keying: Keying,
 }
 

@@ -45,8 +45,8 @@ pub struct Stream {
     pub security: Security,
     /// Its transport as written: `RTP/AVP`.
     pub protocol: String,
-    /// The a=crypto lines that we can work with, in order. Never written down: they hold keys.
-    #[serde(skip)]
+    /// The a=crypto lines that we can work with, in order. They hold keys: where they are written down, it is sealed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub crypto: Vec<Crypto>,
     /// What it says of DTLS and ICE, where it is protected by DTLS.
     #[serde(skip)]

@@ -28,9 +28,16 @@ impl Core {
     /// From now on each call is written down, so that the next process can carry it on.
     pub fn keep_in(&mut self, pen: Pen) {
         let filter = self.proxy.filter();
-        filter.inner().note_changes();
+        filter.inner().note_changes(pen.seals());
         filter.legs().note_changes();
         self.journal = Some(pen);
+    }
+
+    /// Writes down all calls, and has relay threads tell of all their media: the journal was begun anew.
+    pub fn keep_anew(&mut self) {
+        let anchor = self.proxy.filter().inner();
+        anchor.note_all();
+        anchor.media().keep_anew();
     }
 
     /// Carries on a call that an earlier process has written down, its media included; `since` is when that was last
@@ -81,6 +88,13 @@ impl Core {
         self.anchor_ref().not_kept()
     }
 
+    /// Whether another process could go on with all that is open now: each call can be carried on, and nobody waits for
+    /// an answer to an INVITE, which that would know nothing of.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.not_kept().is_empty() && !self.proxy.is_asked()
+    }
+
     /// Writes down the calls that the messages just handled have changed.
     pub(super) fn write_down(&mut self) {
         let Some(pen) = &self.journal else { return };
@@ -93,7 +107,10 @@ impl Core {
         for key in changed {
             let kept = anchor.kept(key);
             let named = anchor.named(key).filter(|_| kept.is_some());
-            pen.write(key, Part::Signalling, kept);
+            match kept {
+                Some(kept) if kept.secret => pen.write_secret(key, Part::Signalling, &kept.content),
+                kept => pen.write(key, Part::Signalling, kept.map(|kept| kept.content.to_vec())),
+            }
             pen.write(key, Part::Numbering, named.and_then(|(call_id, caller)| legs.kept(call_id, caller)));
         }
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use data_encoding::BASE64_NOPAD;
-use sidetone_call::{DtlsPlan, IcePlan, Keying, Suite};
+use serde::{Deserialize, Serialize};
+use sidetone_call::{DtlsPlan, IcePlan, Keying, SpeltOut, Suite};
 use zeroize::Zeroizing;
 
 use crate::sdp::crypto::Crypto;
@@ -17,7 +18,7 @@ fn fresh(suite: Suite, random: fn(&mut [u8])) -> Option<Keying> {
 }
 
 /// How an m-line stands toward one side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Form {
     /// RTP.
     Plain,
@@ -37,19 +38,21 @@ impl Form {
 }
 
 /// What a party has offered.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Offer {
     pub(super) form: Form,
     pub(super) protocol: String,
     /// The a=crypto line that we take.
     pub(super) chosen: Option<Crypto>,
     /// Its terms of a handshake.
+    #[serde(skip)]
     pub(super) dtls: Option<Box<Dtls>>,
     /// It shares RTP's port with RTCP.
     pub(super) mux: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
 pub(super) struct Face {
     /// What it was offered last.
     pub(super) offered: Option<Form>,
@@ -67,6 +70,43 @@ pub(super) struct Face {
     offering: Option<Credentials>,
     /// Who begins the handshake with the party that has these fingerprints.
     role: Option<(Vec<String>, bool)>,
+}
+
+/// A face as it is written down, keys included: to be sealed. What belongs to handshakes is not among it.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    offered: Option<Form>,
+    offer: Option<Offer>,
+    speaks: Option<Form>,
+    paired: Vec<(SpeltOut, SpeltOut)>,
+    offering_keys: Vec<SpeltOut>,
+}
+
+impl From<Face> for Written {
+    fn from(face: Face) -> Self {
+        let paired = face.paired.into_iter().map(|(theirs, ours)| (SpeltOut(theirs), SpeltOut(ours)));
+        Self {
+            offered: face.offered,
+            offer: face.offer,
+            speaks: face.speaks,
+            paired: paired.collect(),
+            offering_keys: face.offering_keys.into_iter().map(SpeltOut).collect(),
+        }
+    }
+}
+
+impl From<Written> for Face {
+    fn from(written: Written) -> Self {
+        let paired = written.paired.into_iter().map(|(theirs, ours)| (theirs.0, ours.0));
+        Self {
+            offered: written.offered,
+            offer: written.offer,
+            speaks: written.speaks,
+            paired: paired.collect(),
+            offering_keys: written.offering_keys.into_iter().map(|key| key.0).collect(),
+            ..Self::default()
+        }
+    }
 }
 
 /// Our ICE credentials (RFC 8839 §5.4).
@@ -102,6 +142,11 @@ impl Face {
         !(self.paired.is_empty() && self.offering_keys.is_empty() && self.bound.is_empty())
             || self.offering.is_some()
             || self.role.is_some()
+    }
+
+    pub(super) fn shakes_hands(&self) -> bool {
+        let offered = self.offer.as_ref().is_some_and(|offer| offer.dtls.is_some());
+        offered || !self.bound.is_empty() || self.offering.is_some() || self.role.is_some()
     }
 
     /// Our key of a suite in an offer: the one in use, so that a re-INVITE begins no counter anew.
