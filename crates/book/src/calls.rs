@@ -131,6 +131,13 @@ impl Calls {
         self.lock().touched.get_or_insert_default();
     }
 
+    /// Writes down all calls: the journal was begun anew.
+    pub fn keep_anew(&self) {
+        self.with(|book, _| book.touch_all());
+        // What was inferred follows.
+        self.ask_what_is_inferred();
+    }
+
     /// Whether an announcement is played into any call: in another process it could not go on.
     #[must_use]
     pub fn anybody_is_told(&self) -> bool {

@@ -69,6 +69,13 @@ impl Book {
         }
     }
 
+    /// Each call counts as changed.
+    pub(crate) fn touch_all(&mut self) {
+        if let Some(touched) = &mut self.touched {
+            touched.extend(self.calls.keys());
+        }
+    }
+
     /// What is to be written down of each call that has changed, as JSON; `None` for those that are gone, or not
     /// answered yet.
     pub(crate) fn take_kept(&mut self) -> Vec<(CallKey, Option<Vec<u8>>)> {

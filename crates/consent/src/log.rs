@@ -26,6 +26,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sidetone_drill::Fault;
 
 pub use line::{Entry, Line};
 pub use verify::{Findings, Noted, Problem, Report, find, verify};
@@ -326,6 +327,7 @@ impl Log {
     }
 
     fn write(&mut self, entry: Entry) -> Result<(), LogError> {
+        at(&self.path, sidetone_drill::room_on_disk(Fault::Receipts))?;
         let line = Line::write(self.newest.seq + 1, &self.newest.hash, entry)?;
         let bytes = format!("{}\n", line.text);
         let mut written = self.file.seek(SeekFrom::Start(self.length)).map(drop);

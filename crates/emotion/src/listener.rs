@@ -4,6 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use candle_core::Tensor;
 use sidetone_consent::permit::Permission;
+use sidetone_drill::Fault;
 
 use crate::{
     frontend::{Frontend, Step},
@@ -232,6 +233,12 @@ impl Listener {
         }
     }
 
+    /// Begins anew, with nothing heard yet.
+    fn forget(&mut self) {
+        self.state = self.model.network().fresh_state();
+        self.frames.clear();
+    }
+
     fn failed(&self) -> Estimate {
         let even = 1.0 / Class::ALL.len() as f32;
         Estimate {
@@ -301,7 +308,10 @@ fn run(
     let manners = ready.iter().map(|(_, listener)| listener.manner.known());
     let manner = if network.config().caller { Some(Manner::of(manners, width, device)?) } else { None };
     let outputs = network.conclude(&pooled, manner.as_ref(), None)?;
-    let (logits, affect) = (outputs.logits.to_vec2::<f32>()?, outputs.affect.to_vec2::<f32>()?);
+    let (mut logits, affect) = (outputs.logits.to_vec2::<f32>()?, outputs.affect.to_vec2::<f32>()?);
+    if sidetone_drill::is_on(Fault::ModelNan) {
+        logits.iter_mut().flatten().for_each(|logit| *logit = f32::NAN);
+    }
     let music: Vec<f32> = match &outputs.music {
         Some(music) => music.flatten_all()?.to_vec1()?,
         None => vec![f32::NEG_INFINITY; logits.len()],
@@ -309,6 +319,13 @@ fn run(
     let read = logits.iter().zip(&affect).zip(&music).zip(windows.chunks_exact(width));
     let ready = ready.iter_mut().map(|it| &mut **it);
     for ((place, listener), (((logits, affect), music), window)) in ready.zip(read) {
+        // One that is no number would stay in all that is smoothed, for the rest of the call.
+        let sound = logits.iter().chain(affect).chain(window).all(|value| value.is_finite());
+        if !sound || music.is_nan() {
+            listener.forget();
+            estimates.push((*place, listener.failed()));
+            continue;
+        }
         estimates.push((*place, listener.conclude(logits, affect, *music, window)));
     }
     Ok(())

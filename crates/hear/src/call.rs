@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sidetone_call::{Estimate, Labels, Leg, MediaKind, Side, StreamPlan};
+use sidetone_call::{Abstention, Estimate, Labels, Leg, MediaKind, Side, StreamPlan};
 use sidetone_consent::permit::Permission;
 use sidetone_consent::{ListeningPermit, Medium, RecordingPermit};
 use sidetone_emotion::listener::{Listener, estimate_due};
@@ -466,19 +466,21 @@ impl CallAnalysis {
         self.customer.listener().is_some_and(Listener::is_due)
     }
 
-    /// Runs the network once for every call that has enough new speech; returns the number of estimates.
-    pub fn estimate<'a>(calls: impl Iterator<Item = &'a mut CallAnalysis>) -> usize {
+    /// Runs the network once for every call that has enough new speech; returns the number of estimates, and of those
+    /// among them that the network failed at.
+    pub fn estimate<'a>(calls: impl Iterator<Item = &'a mut CallAnalysis>) -> (usize, usize) {
         let mut due: Vec<&mut CallAnalysis> = calls.filter(|call| call.is_due()).collect();
         let mut listeners: Vec<&mut Listener> =
             due.iter_mut().filter_map(|call| call.customer.listener_mut()).collect();
         let estimates = estimate_due(&mut listeners);
-        let count = estimates.len();
+        let failed = |(_, estimate): &&(usize, Estimate)| estimate.abstained == Some(Abstention::Fault);
+        let counts = (estimates.len(), estimates.iter().filter(failed).count());
         for (index, estimate) in estimates {
             if let Some(call) = due.get_mut(index) {
                 call.take(&estimate);
             }
         }
-        count
+        counts
     }
 
     fn take(&mut self, estimate: &Estimate) {

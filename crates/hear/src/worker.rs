@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use sidetone_call::CallKey;
+use sidetone_drill::Fault;
 use sidetone_emotion::model::Model;
 
 use super::call::CallAnalysis;
@@ -56,6 +57,8 @@ pub struct WorkerCounters {
     pub batches: AtomicU64,
     /// Estimates from these runs, abstentions included.
     pub estimates: AtomicU64,
+    /// Of these, those that the network failed at: they abstain.
+    pub failed: AtomicU64,
     /// Frames of the customer's voice that reached the network, in milliseconds of audio.
     pub model_ms: AtomicU64,
     /// Calls whose analysis panicked and was given up.
@@ -125,6 +128,7 @@ impl Worker {
             if self.inbox.wait(wait).is_err() {
                 return;
             }
+            sidetone_drill::stand_still_by(Fault::ModelFrozen);
             let began = Instant::now();
             if alarm.contain(beat, || self.round(self.epoch.elapsed())).is_none() {
                 self.keys().into_iter().for_each(|key| self.give_up(key));
@@ -137,6 +141,9 @@ impl Worker {
     /// Carries out orders, then takes packets, up to a budget; then runs the network.
     fn round(&mut self, now: Duration) {
         self.obey();
+        if !self.calls.is_empty() {
+            sidetone_drill::panic_by(Fault::HearPanics);
+        }
         self.hear(now);
         self.finish_heard(now);
         self.think(now);
@@ -322,10 +329,18 @@ impl Worker {
     fn estimate(&mut self, keys: &[CallKey]) {
         let keys: HashSet<CallKey> = keys.iter().copied().collect();
         let calls = self.calls.iter_mut().filter(|(key, _)| keys.contains(key)).map(|(_, call)| call);
-        match catch_unwind(AssertUnwindSafe(|| CallAnalysis::estimate(calls))) {
-            Ok(0) => {}
-            Ok(estimates) => {
+        let estimate = || {
+            sidetone_drill::panic_by(Fault::ModelPanics);
+            if sidetone_drill::is_on(Fault::ModelSlow) {
+                std::thread::sleep(sidetone_drill::SLOWER);
+            }
+            CallAnalysis::estimate(calls)
+        };
+        match catch_unwind(AssertUnwindSafe(estimate)) {
+            Ok((0, _)) => {}
+            Ok((estimates, failed)) => {
                 self.counters.batches.fetch_add(1, Relaxed);
+                self.counters.failed.fetch_add(failed as u64, Relaxed);
                 self.counters.estimates.fetch_add(estimates as u64, Relaxed);
             }
             // The call at fault is unknown, so none of this batch is trusted any more.

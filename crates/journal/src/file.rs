@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use sidetone_call::CallKey;
+use sidetone_drill::Fault;
 
 use crate::clock;
 use crate::config::JournalConfig;
 use crate::error::JournalError;
 use crate::part::Part;
+use crate::seal::{Seal, is_sealed};
 
 /// Marks an SQLite file as a journal: "stjo".
 const APPLICATION: u32 = 0x7374_6a6f;
@@ -131,24 +133,7 @@ impl File {
             });
         }
         examine(path)?;
-        // Made here, so that nobody else can read it from its first moment on.
-        let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
-        made.map_err(cant_open)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        let held = |error: rusqlite::Error| match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => JournalError::Held(path.to_owned()),
-            _ => error.into(),
-        };
-        // One process alone: the lock is kept until the end of the process, however it ends. What has reached the
-        // system outlives the process; to wait for the disk would guard against the end of the machine, which no call
-        // outlives.
-        connection
-            .execute_batch(
-                "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF; PRAGMA secure_delete = ON; \
-                 PRAGMA temp_store = MEMORY; BEGIN EXCLUSIVE; COMMIT;",
-            )
-            .map_err(held)?;
+        let connection = connect(path)?;
         let format: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         if format > FORMAT {
             return Err(JournalError::Newer { path: path.to_owned(), found: format, known: FORMAT });
@@ -212,12 +197,23 @@ impl File {
         }
     }
 
+    /// Begins the file again after [`Self::destroy`]; it is not this process's before [`Self::sign`].
+    pub(crate) fn begin_anew(&mut self) -> Result<(), JournalError> {
+        self.destroy();
+        let epoch = self.epoch;
+        self.connection = connect(&self.path)?;
+        self.begin(&Life { epoch, ..Life::none(Standing::New) })?;
+        self.connection.execute_batch("PRAGMA journal_mode = WAL")?;
+        Ok(())
+    }
+
     /// Writes down changes and, once the file is this process's, that it is alive.
     pub(crate) fn write(
         &mut self,
         changes: &BTreeMap<(CallKey, Part), Change>,
         signed: bool,
     ) -> Result<(), JournalError> {
+        sidetone_drill::room_on_disk(Fault::DiskFull)?;
         let transaction = self.connection.transaction()?;
         for ((call, part), change) in changes {
             let call = call.0.cast_signed();
@@ -242,6 +238,29 @@ impl File {
 }
 
 impl Life {
+    /// Opens what is sealed. What can't be opened is as if it was not there; its places are given.
+    pub(crate) fn unseal(&mut self, seal: Option<&Seal>) -> Vec<(CallKey, Part)> {
+        let mut closed = Vec::new();
+        for (call, parts) in &mut self.calls {
+            for (part, content) in parts.iter_mut().filter(|(_, content)| is_sealed(content)) {
+                match seal.and_then(|seal| seal.open(*call, *part, content)) {
+                    Some(opened) => *content = opened,
+                    None => closed.push((*call, *part)),
+                }
+            }
+        }
+        for (call, part) in &closed {
+            self.calls.get_mut(call).map(|parts| parts.remove(part));
+        }
+        if !closed.is_empty() {
+            tracing::warn!(
+                parts = closed.len(),
+                "what holds keys of calls can't be opened: the dialog key is another one than before, or none"
+            );
+        }
+        closed
+    }
+
     fn none(standing: Standing) -> Self {
         Self { standing, epoch: Instant::now(), alive: Duration::ZERO, calls: BTreeMap::new() }
     }
@@ -283,6 +302,28 @@ fn life(connection: &Connection, config: &JournalConfig) -> Result<Life, Journal
         alive: alive.saturating_sub(epoch),
         calls,
     })
+}
+
+/// Opens the database, or makes it.
+fn connect(path: &Path) -> Result<Connection, JournalError> {
+    // Made here, so that nobody else can read it from its first moment on.
+    let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    made.map_err(|why| JournalError::Open { path: path.to_owned(), why })?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    let held = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => JournalError::Held(path.to_owned()),
+        _ => error.into(),
+    };
+    // One process alone: the lock is kept until the end of the process, however it ends. What has reached the system
+    // outlives the process; to wait for the disk would guard against the end of the machine, which no call outlives.
+    connection
+        .execute_batch(
+            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF; PRAGMA secure_delete = ON; \
+             PRAGMA temp_store = MEMORY; BEGIN EXCLUSIVE; COMMIT;",
+        )
+        .map_err(held)?;
+    Ok(connection)
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

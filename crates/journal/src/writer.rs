@@ -15,6 +15,7 @@ use crate::config::JournalConfig;
 use crate::error::JournalError;
 use crate::file::{Change, File, Life};
 use crate::part::Part;
+use crate::seal::Seal;
 
 /// The largest part of a call, in bytes: one of a few kilobytes is usual.
 const MOST_BYTES: usize = 1 << 20;
@@ -62,6 +63,7 @@ struct Shared {
     failures: AtomicU64,
     carried_on: AtomicU64,
     given_up: AtomicU64,
+    seal: Option<Seal>,
 }
 
 #[derive(Debug, Default)]
@@ -73,6 +75,8 @@ struct Inner {
     /// What became of the calls of the process before is settled.
     settled: bool,
     ending: bool,
+    /// It was begun anew: whoever has a call has to write it down whole.
+    wants_all: bool,
 }
 
 impl Shared {
@@ -82,15 +86,17 @@ impl Shared {
 }
 
 impl Journal {
-    /// Opens a journal, or begins one, and gives what the process before has left there.
+    /// Opens a journal, or begins one, and gives what the process before has left there. Without a seal nothing is kept
+    /// that holds keys.
     ///
     /// # Errors
     /// [`JournalError`]: the file can't be had, is none of ours, too new, or another process has it. A damaged one is
     /// moved aside, and a new one begun.
-    pub fn open(config: &JournalConfig) -> Result<(Self, Life), JournalError> {
-        let (file, life) = File::open(config)?;
+    pub fn open(config: &JournalConfig, seal: Option<Seal>) -> Result<(Self, Life), JournalError> {
+        let (file, mut life) = File::open(config)?;
+        let known_sealed = life.unseal(seal.as_ref());
         let known = life.calls.iter().flat_map(|(call, parts)| parts.keys().map(|part| (*call, *part)));
-        let inner = Inner { known: known.collect(), ..Inner::default() };
+        let inner = Inner { known: known.chain(known_sealed).collect(), ..Inner::default() };
         let shared = Arc::new(Shared {
             inner: Mutex::new(inner),
             wanted: Condvar::new(),
@@ -98,6 +104,7 @@ impl Journal {
             failures: AtomicU64::new(0),
             carried_on: AtomicU64::new(0),
             given_up: AtomicU64::new(0),
+            seal,
         });
         let its = Arc::clone(&shared);
         let thread =
@@ -139,6 +146,13 @@ impl Journal {
         self.shared.lock().settled = true;
         self.shared.carried_on.fetch_add(carried_on, Relaxed);
         self.shared.given_up.fetch_add(given_up, Relaxed);
+    }
+
+    /// Whether all calls have to be written down whole, since the file was begun anew. Asked once a second; a yes is
+    /// said once.
+    #[must_use]
+    pub fn wants_all(&self) -> bool {
+        std::mem::take(&mut self.shared.lock().wants_all)
     }
 
     /// Writes down what waits, and lets the file go: another process may open it.
@@ -189,6 +203,19 @@ impl Pen {
         self.0.wanted.notify_one();
     }
 
+    /// Writes down a part that holds keys, sealed. What can't be sealed is not written, and what stood there is erased:
+    /// it is not true any more.
+    pub fn write_secret(&self, call: CallKey, part: Part, content: &[u8]) {
+        let sealed = self.0.seal.as_ref().and_then(|seal| seal.close(call, part, content));
+        self.write(call, part, sealed);
+    }
+
+    /// Whether what holds keys can be written down.
+    #[must_use]
+    pub fn seals(&self) -> bool {
+        self.0.seal.is_some()
+    }
+
     /// Erases all of a call.
     pub fn erase(&self, call: CallKey) {
         for part in Part::ALL {
@@ -217,6 +244,12 @@ fn keep(mut file: File, shared: &Shared) {
             if ending {
                 return;
             }
+            if file.begin_anew().and_then(|()| file.write(&BTreeMap::new(), false)).is_err() {
+                continue;
+            }
+            (destroyed, signed, failing_since) = (false, false, None);
+            shared.lock().wants_all = true;
+            tracing::info!("the call journal is begun anew: calls are written down again");
             continue;
         }
         let mut written = Ok(());
@@ -248,7 +281,7 @@ fn keep(mut file: File, shared: &Shared) {
                     file.destroy();
                     destroyed = true;
                     tracing::error!(
-                        "the call journal can't be kept and is removed: until a restart, calls end with this process"
+                        "the call journal can't be kept and is removed: until it can, calls end with this process"
                     );
                 }
                 let mut inner = shared.lock();

@@ -337,6 +337,16 @@ impl Engine {
         self
     }
 
+    /// Has each relay thread panic at an order, once: a drill.
+    pub fn panic(&self) {
+        self.threads.iter().for_each(|thread| thread.orders.give(Command::Panic));
+    }
+
+    /// Has what is asked for by [`Self::keeping`] told anew, of all calls.
+    pub fn keep_anew(&self) {
+        self.threads.iter().for_each(|thread| thread.orders.give(Command::Keep));
+    }
+
     /// The streams of a call that is carried on go on as they were: from here on its packets are relayed.
     pub fn resume(&mut self, call: CallKey, streams: Vec<StreamKept>) {
         let mut orders = self.reclaimed.remove(&call).unwrap_or_default();

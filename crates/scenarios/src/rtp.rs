@@ -333,7 +333,7 @@ pub fn press(end: &mut End, payload_type: u8, digit: u8) {
 }
 
 /// G.711 µ-law of one sample.
-fn ulaw(sample: i16) -> u8 {
+pub fn ulaw(sample: i16) -> u8 {
     const BIAS: u16 = 0x84;
     let sign = if sample < 0 { 0x80 } else { 0 };
     let magnitude = sample.unsigned_abs().min(32_635) + BIAS;

@@ -485,7 +485,9 @@ impl Sidetone {
         let status = self.process.wait();
         let output = self.process.output();
         assert!(status.success(), "Sidetone ended with {status}:\n{output}");
-        assert!(!output.contains("panicked"), "Sidetone panicked:\n{output}");
+        // In a drill it does so where it is asked to.
+        let drilled = output.contains("a drill begins");
+        assert!(drilled || !output.contains("panicked"), "Sidetone panicked:\n{output}");
         let events = std::fs::read_to_string(self.dir.path().join("events.jsonl")).unwrap_or_default();
         for number in ["15550100", "15550123"] {
             assert!(

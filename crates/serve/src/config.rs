@@ -1,4 +1,4 @@
-//! `[http]` and `[control]` of the configuration.
+//! `[http]`, `[control]` and `[chaos]` of the configuration.
 
 mod control;
 mod languages;
@@ -9,8 +9,10 @@ pub use languages::LanguagesError;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sidetone_drill::Windows;
 use sidetone_events::Secret;
 use sidetone_oidc::OidcConfig;
 
@@ -31,6 +33,34 @@ pub struct Http {
     pub languages: Vec<PathBuf>,
     /// Most connections at once. Each page that is live holds one.
     pub connections: Connections,
+}
+
+/// `[chaos]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Chaos {
+    /// The times at which a drill (`sidetone chaos`) may be held; without one, never.
+    pub windows: Windows,
+}
+
+impl Chaos {
+    /// Whether a drill may be held now, `since_1970` by the system's clock.
+    ///
+    /// # Errors
+    /// Why not, and what to do about it.
+    pub fn may_drill(&self, since_1970: Duration) -> Result<(), String> {
+        if self.windows.are_open(since_1970) {
+            return Ok(());
+        }
+        let (windows, example) = (&self.windows, "[\"Sun 02:00-04:00\"], in UTC");
+        Err(if windows.0.is_empty() {
+            format!(
+                "no drill may be held: nothing says when; set chaos.windows = {example}, to a time of few calls, and `sidetone reload`"
+            )
+        } else {
+            format!("no drill may be held now: only at {windows} UTC, as chaos.windows says")
+        })
+    }
 }
 
 /// Most connections at once.

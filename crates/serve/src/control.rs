@@ -3,6 +3,7 @@
 //! A process that may open the socket may command Sidetone, so it is made with mode 0600 in a directory that its owner
 //! controls; that file permission is the token.
 
+mod chaos;
 mod trace;
 
 use std::io;
@@ -14,10 +15,12 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+pub use chaos::{DRILLED_READER, Drill};
 use serde::{Deserialize, Serialize};
 use sidetone_book::{CallView, Calls};
 use sidetone_call::Side;
 use sidetone_consent::{Source, State, Telling};
+use sidetone_drill::Fault as Drilled;
 use sidetone_events::{Bus, Kind, Subscription};
 use sidetone_handover::{Inherited, doubled};
 use sidetone_proxy::config::Fault;
@@ -84,6 +87,14 @@ pub enum Request {
         program: PathBuf,
         /// How many seconds to wait for a moment in which every call can be carried on.
         patience: u64,
+    },
+    /// Break a part on purpose, for a drill: until the time is up, or the client hangs up. Refused outside of
+    /// `chaos.windows`.
+    Chaos {
+        /// What to break.
+        fault: Drilled,
+        /// For how many seconds.
+        seconds: u64,
     },
     /// Take a statement about a call.
     Tell {
@@ -261,6 +272,8 @@ pub struct Served {
     pub upgrades: Sender<Upgrade>,
     /// Has one permit.
     pub upgrading: Arc<Semaphore>,
+    /// Whether a drill may be held now; if not, why.
+    pub may_drill: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
 }
 
 impl Served {
@@ -452,6 +465,10 @@ async fn serve(stream: UnixStream, served: Arc<Served>) -> io::Result<()> {
                     },
                 }
             }
+        }
+        Request::Chaos { fault, seconds } => {
+            let length = Duration::from_secs(seconds);
+            chaos::drill(&served, fault, length, &mut reader, &mut writer).await
         }
         Request::Tell { id, name, value } => match Telling::parse(&name, &value) {
             Ok(telling) => match served.calls.told(&id, &telling, Source::Cli) {

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use sidetone_call::{Node, Side};
+use sidetone_drill::Fault;
 use sidetone_events::SinkCounts;
 use sidetone_pbx::LinkCounts;
 
@@ -52,6 +53,8 @@ pub struct Stats {
     pub threads_missed: Vec<String>,
     /// Log lines dropped since the log's reader is too slow.
     pub log_lines_dropped: u64,
+    /// The fault that a drill makes now.
+    pub drill: Option<Fault>,
     /// Whether callers should be listened to, and the model could not be loaded.
     pub model_missing: bool,
     /// Whether new calls are refused.
@@ -264,6 +267,8 @@ pub struct AnalysisStats {
     pub batches: u64,
     /// Estimates made, abstentions included.
     pub estimates: u64,
+    /// Of these, those that the network failed at: they abstain.
+    pub failed: u64,
     /// Time spent, in microseconds.
     pub busy_us: u64,
     /// Calls whose analysis broke.
@@ -395,6 +400,7 @@ impl Stats {
             task_panics: alarm.panics(),
             threads_missed: alarm.missed(uptime),
             log_lines_dropped,
+            drill: sidetone_drill::under_way(),
             model_missing,
             draining,
             calls: up,
@@ -491,6 +497,7 @@ impl Stats {
                 model_ms: sum(workers, |worker| &worker.model_ms),
                 batches: sum(workers, |worker| &worker.batches),
                 estimates: sum(workers, |worker| &worker.estimates),
+                failed: sum(workers, |worker| &worker.failed),
                 busy_us: sum(workers, |worker| &worker.busy_us),
                 panics: sum(workers, |worker| &worker.panics),
                 abandoned: sum(workers, |worker| &worker.abandoned),

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod calls;
+mod chaos;
 mod check;
 mod compliance;
 mod consent;
@@ -65,6 +66,8 @@ enum Command {
     Reload(control::Reload),
     /// Let this program take over from the one that runs, without a call hanging up.
     Upgrade(upgrade::Upgrade),
+    /// Break a part on purpose, and see that calls have nothing of it: a drill, in a maintenance window.
+    Chaos(chaos::Chaos),
     /// Tell Sidetone something of a call: consent, queue, agent, tier, and what else it may go by.
     Tell(control::Tell),
     /// Play an announcement into a call that is up.
@@ -133,6 +136,7 @@ impl Cli {
             Command::Drain(drain) => drain.run(output),
             Command::Reload(reload) => reload.run(output),
             Command::Upgrade(upgrade) => upgrade.run(output),
+            Command::Chaos(chaos) => chaos.run(output),
             Command::Tell(tell) => tell.run(output),
             Command::Announce(announce) => announce.run(output),
             Command::Analyze(analyze) => analyze.run(output),

@@ -12,6 +12,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use sidetone_drill::Fault;
+
 /// Most bytes that wait to be written: some ten thousand lines.
 const MOST_WAITING: usize = 2 * 1024 * 1024;
 /// The memory overhead of a line, in bytes.
@@ -119,6 +121,7 @@ fn write_all(shared: &Shared, mut to: impl Write) {
         let line = queue.lines.pop_front().unwrap_or_default();
         queue.bytes = queue.bytes.saturating_sub(line.len() + LINE_OVERHEAD);
         drop(queue);
+        sidetone_drill::stand_still_by(Fault::Log);
         // An unwritable log is no reason to end.
         let _ = to.write_all(&line).and_then(|()| to.flush());
         let mut queue = shared.queue();

@@ -19,7 +19,7 @@ mod secrecy;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sidetone_call::Cause;
 use sidetone_consent::page::Language;
@@ -48,7 +48,7 @@ use crate::rehearsal;
 use sidetone_book::Calls;
 use sidetone_handover::Inherited;
 use sidetone_hear::{Orders, Recognition};
-use sidetone_journal::{Journal, Pen};
+use sidetone_journal::Journal;
 use sidetone_proxy::random;
 use sidetone_proxy::signalling::{Core, Signalling};
 use sidetone_proxy::trace::Tracer;
@@ -201,6 +201,7 @@ impl Server {
         }
         let in_force = Arc::new(InForce::new(Arc::clone(&config)));
         let reloader = Arc::new(Reloader::new(&signalling, &calls, &sinks, &in_force, scribe, read_again));
+        let drilled = Arc::clone(&in_force);
         let census = Census {
             signalling: Arc::clone(&signalling),
             calls: Arc::clone(&calls),
@@ -248,6 +249,10 @@ impl Server {
             None => None,
         };
         let again = Arc::clone(&reloader);
+        let may_drill = move || {
+            let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            drilled.get().chaos.may_drill(since_1970)
+        };
         let (wishes, upgrades) = tokio::sync::mpsc::channel(1);
         let served = control::Served {
             calls: Arc::clone(&calls),
@@ -258,6 +263,7 @@ impl Server {
             reload: Arc::new(move || again.reload()),
             upgrades: wishes,
             upgrading: Arc::new(tokio::sync::Semaphore::new(1)),
+            may_drill: Arc::new(may_drill),
         };
         let control = control::start(&config.control.socket, &inherited, served, &alarm).await?;
         let left = inherited.close_rest();
@@ -265,8 +271,7 @@ impl Server {
             tracing::debug!(left, "sockets of the process before that nothing here asks for are closed");
         }
         // Last, so that no call is taken by a process that can't start completely.
-        let pen = journal.as_ref().map(|journal| journal.pen());
-        let book = attend(Arc::clone(&signalling), Arc::clone(&calls), alarm.clone(), inbox, pen);
+        let book = attend(Arc::clone(&signalling), Arc::clone(&calls), alarm.clone(), inbox, journal.clone());
         let attending = alarm.vital("the call book", book);
         signalling.serve();
         Ok(Self {
@@ -421,8 +426,9 @@ async fn attend(
     calls: Arc<Calls>,
     alarm: Alarm,
     mut inbox: Receiver<Notice>,
-    pen: Option<Pen>,
+    journal: Option<Arc<Journal>>,
 ) {
+    let pen = journal.as_ref().map(|journal| journal.pen());
     let mut sweep = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
@@ -444,6 +450,10 @@ async fn attend(
             _ = sweep.tick() => {
                 calls.close_overdue(signalling.now());
                 calls.consent_timeouts(signalling.now());
+                if journal.as_ref().is_some_and(|journal| journal.wants_all()) {
+                    calls.keep_anew();
+                    signalling.with(|core, _| core.keep_anew());
+                }
                 // Called for the log lines that it writes.
                 let _ = alarm.missed(signalling.now());
             }

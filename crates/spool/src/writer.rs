@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use sidetone_drill::Fault;
 use sidetone_events::{CallId, Erasure, Event, Owed, Timestamp};
 
 use crate::config::SpoolConfig;
@@ -307,6 +308,8 @@ impl Writer {
         if self.pending.items.is_empty() {
             return Ok(());
         }
+        let no_room = |why| SpoolError::Open { path: self.config.path.clone(), why };
+        sidetone_drill::room_on_disk(Fault::DiskFull).map_err(no_room)?;
         let file = open(&mut self.file, &self.config)?;
         let lost = self.tally.lost.load(Ordering::Relaxed);
         self.pending.lost += lost.saturating_sub(std::mem::replace(&mut self.lost_told, lost));

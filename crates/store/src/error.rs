@@ -62,6 +62,9 @@ pub enum StoreError {
         /// How long it was waited for.
         patience: Duration,
     },
+    /// It can't be reached, as a drill has it.
+    #[error("the store can't be reached, as a drill has it")]
+    Drill,
     /// The file that was written to is not there any more.
     #[error("`{}` has been moved, deleted or emptied while it was written", .0.display())]
     Gone(PathBuf),
@@ -156,6 +159,7 @@ impl StoreError {
                 }
                 _ => "see that the file and its disk are sound; the spool keeps the events meanwhile",
             },
+            Self::Drill => "wait for its end; the spool keeps the events meanwhile",
             Self::Gone(_) => "a new one is begun with what the spool still holds",
             Self::OtherSpool => "the one that is there now is read from its beginning",
             Self::Held(_) => "give each Sidetone a file of its own, or with PostgreSQL its own `node`",

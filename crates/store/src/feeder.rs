@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use sidetone_call::Node;
+use sidetone_drill::Fault;
 use sidetone_events::Timestamp;
 use sidetone_spool::{Page, Position, ReaderName, SpoolError, SpoolFile};
 
@@ -241,6 +242,9 @@ fn feed(what: &Feed, began: Timestamp, shared: &Shared) -> Result<(), StoreError
     let mut looks: u32 = 0;
     let mut clock = Clock::new(Timestamp::now(), Instant::now());
     loop {
+        if sidetone_drill::is_on(Fault::Store) || sidetone_drill::is_on(Fault::DiskFull) {
+            return Err(StoreError::Drill);
+        }
         let fed = feed_page(&mut store, &mut file, (&feed, &reader), shared);
         match fed {
             // Another process had the spool's file for too long.

@@ -490,7 +490,7 @@ fn an_agent_whom_the_customers_telephone_gives_back_is_not_the_customer() {
             call.packet(from_agent.0, 0, Side::Pbx, &from_agent.1);
             call.packet(at, 0, Side::Trunk, &from_customer);
             call.advance(at);
-            count += CallAnalysis::estimate(std::iter::once(&mut call));
+            count += CallAnalysis::estimate(std::iter::once(&mut call)).0;
         }
         count
     };

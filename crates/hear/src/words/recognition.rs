@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use sidetone_drill::Fault;
 use sidetone_language::reader::{Reader, Said, Speaker};
 use sidetone_language::recognise::NotRecognised;
 use sidetone_language::utterance::Piece;
@@ -128,6 +129,7 @@ impl Recognition {
     /// costs that one.
     pub fn run(&self, mut reader: Reader, beat: &Heartbeat, alarm: &Alarm) {
         while let Some((slip, job)) = self.next(beat) {
+            sidetone_drill::stand_still_by(Fault::WordsFrozen);
             let began = Instant::now();
             let done = alarm.contain(beat, || self.recognise(&mut reader, &job, beat));
             self.counters.busy_us.fetch_add(micros(began.elapsed()), Relaxed);

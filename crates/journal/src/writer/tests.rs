@@ -19,7 +19,7 @@ fn parts(of: &[(Part, &[u8])]) -> Parts {
 #[test]
 fn the_next_process_finds_the_newest_of_each_part_and_its_clock_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let (journal, life) = Journal::open(&config(&folder)).unwrap();
+    let (journal, life) = Journal::open(&config(&folder), None).unwrap();
     assert_eq!((life.standing, life.calls.len()), (Standing::New, 0));
     journal.settle(0, 0);
     let pen = journal.pen();
@@ -32,7 +32,7 @@ fn the_next_process_finds_the_newest_of_each_part_and_its_clock_goes_on() {
     pen.write(CallKey(4), Part::Book, None);
     assert_eq!(journal.counters().calls, 2);
     journal.close();
-    let (journal, next) = Journal::open(&config(&folder)).unwrap();
+    let (journal, next) = Journal::open(&config(&folder), None).unwrap();
     assert_eq!(next.standing, Standing::GoesOn);
     let apart = next.epoch.max(life.epoch) - next.epoch.min(life.epoch);
     assert!(apart < Duration::from_secs(60), "{apart:?}");
@@ -42,7 +42,7 @@ fn the_next_process_finds_the_newest_of_each_part_and_its_clock_goes_on() {
     // What is not carried on is closed, and gone.
     journal.pen().erase(BIG);
     drop(journal);
-    let (journal, last) = Journal::open(&config(&folder)).unwrap();
+    let (journal, last) = Journal::open(&config(&folder), None).unwrap();
     assert_eq!(last.calls.keys().collect::<Vec<_>>(), [&ONE]);
     journal.settle(1, 2);
     assert_eq!((journal.counters().carried_on, journal.counters().given_up), (1, 2));
@@ -51,12 +51,12 @@ fn the_next_process_finds_the_newest_of_each_part_and_its_clock_goes_on() {
 #[test]
 fn what_was_erased_is_nowhere_in_the_file() {
     let folder = tempfile::tempdir().unwrap();
-    let (journal, _) = Journal::open(&config(&folder)).unwrap();
+    let (journal, _) = Journal::open(&config(&folder), None).unwrap();
     let said = b"the customer seemed upset".repeat(100);
     journal.settle(0, 0);
     journal.pen().write(ONE, Part::Insight, Some(said));
     journal.close();
-    let (journal, _) = Journal::open(&config(&folder)).unwrap();
+    let (journal, _) = Journal::open(&config(&folder), None).unwrap();
     journal.pen().write(ONE, Part::Insight, None);
     // While it is open: nobody has to end a process for it.
     for _ in 0..600 {
@@ -74,7 +74,7 @@ fn what_was_erased_is_nowhere_in_the_file() {
 #[test]
 fn calls_that_nobody_carried_on_in_time_are_over() {
     let folder = tempfile::tempdir().unwrap();
-    let (journal, _) = Journal::open(&config(&folder)).unwrap();
+    let (journal, _) = Journal::open(&config(&folder), None).unwrap();
     journal.settle(0, 0);
     journal.pen().write(ONE, Part::Book, Some(b"book".to_vec()));
     journal.close();
@@ -82,7 +82,7 @@ fn calls_that_nobody_carried_on_in_time_are_over() {
         let connection = rusqlite::Connection::open(config(&folder).path).unwrap();
         connection.execute_batch(sql).unwrap();
         drop(connection);
-        Journal::open(&config(&folder)).unwrap().1
+        Journal::open(&config(&folder), None).unwrap().1
     };
     let old = reopen("UPDATE life SET alive = alive - 200 * 1000000000");
     assert!(matches!(old.standing, Standing::Over(_)), "{old:?}");
@@ -99,7 +99,7 @@ fn calls_that_nobody_carried_on_in_time_are_over() {
 fn foreign_newer_older_and_damaged_files_and_those_of_another_process() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(&folder);
-    let refused = || Journal::open(&config).unwrap_err();
+    let refused = || Journal::open(&config, None).unwrap_err();
     std::fs::create_dir(config.path.parent().unwrap()).unwrap();
     std::fs::write(&config.path, "not a journal").unwrap();
     assert!(matches!(refused(), JournalError::Foreign(_)));
@@ -111,7 +111,7 @@ fn foreign_newer_older_and_damaged_files_and_those_of_another_process() {
     assert!(matches!(refused(), JournalError::Foreign(_)));
     std::fs::remove_file(&config.path).unwrap();
 
-    let (journal, _) = Journal::open(&config).unwrap();
+    let (journal, _) = Journal::open(&config, None).unwrap();
     journal.settle(0, 0);
     journal.pen().write(ONE, Part::Book, Some(vec![7; 20_000]));
     // Whoever looks at the file in this process takes no lock away.
@@ -135,7 +135,7 @@ fn foreign_newer_older_and_damaged_files_and_those_of_another_process() {
         *byte ^= 0x5a;
     }
     std::fs::write(&config.path, damaged).unwrap();
-    let (journal, life) = Journal::open(&config).unwrap();
+    let (journal, life) = Journal::open(&config, None).unwrap();
     assert_eq!(life.calls.len(), 0);
     assert!(folder.path().join("state/calls.journal.damaged").exists());
     drop(journal);
@@ -144,24 +144,24 @@ fn foreign_newer_older_and_damaged_files_and_those_of_another_process() {
 #[test]
 fn a_part_that_is_too_large_is_left_out() {
     let folder = tempfile::tempdir().unwrap();
-    let (journal, _) = Journal::open(&config(&folder)).unwrap();
+    let (journal, _) = Journal::open(&config(&folder), None).unwrap();
     journal.settle(0, 0);
     journal.pen().write(ONE, Part::Book, Some(vec![b'x'; MOST_BYTES]));
     journal.pen().write(ONE, Part::Media, Some(vec![b'x'; MOST_BYTES + 1]));
     journal.close();
-    let (_, life) = Journal::open(&config(&folder)).unwrap();
+    let (_, life) = Journal::open(&config(&folder), None).unwrap();
     assert_eq!(life.calls[&ONE].keys().collect::<Vec<_>>(), [&Part::Book]);
 }
 
 #[test]
 fn calls_that_processes_break_down_over_are_given_up() {
     let folder = tempfile::tempdir().unwrap();
-    let (journal, _) = Journal::open(&config(&folder)).unwrap();
+    let (journal, _) = Journal::open(&config(&folder), None).unwrap();
     journal.settle(0, 0);
     journal.pen().write(ONE, Part::Book, Some(b"book".to_vec()));
     journal.close();
     let broken_down = || {
-        let (journal, life) = Journal::open(&config(&folder)).unwrap();
+        let (journal, life) = Journal::open(&config(&folder), None).unwrap();
         journal.close();
         life.standing
     };
@@ -170,7 +170,7 @@ fn calls_that_processes_break_down_over_are_given_up() {
     }
     assert_eq!(broken_down(), Standing::Over("processes have broken down over them"));
     // One that settles them begins anew.
-    let (journal, _) = Journal::open(&config(&folder)).unwrap();
+    let (journal, _) = Journal::open(&config(&folder), None).unwrap();
     journal.settle(1, 0);
     journal.close();
     assert_eq!(broken_down(), Standing::GoesOn);
@@ -179,7 +179,7 @@ fn calls_that_processes_break_down_over_are_given_up() {
 #[test]
 fn a_start_that_fails_makes_no_call_younger() {
     let folder = tempfile::tempdir().unwrap();
-    let (journal, _) = Journal::open(&config(&folder)).unwrap();
+    let (journal, _) = Journal::open(&config(&folder), None).unwrap();
     journal.settle(0, 0);
     journal.pen().write(ONE, Part::Book, Some(b"book".to_vec()));
     journal.close();
@@ -187,7 +187,7 @@ fn a_start_that_fails_makes_no_call_younger() {
     connection.execute_batch("UPDATE life SET alive = alive - 200 * 1000000000").unwrap();
     drop(connection);
     for _ in 0..2 {
-        let (journal, life) = Journal::open(&config(&folder)).unwrap();
+        let (journal, life) = Journal::open(&config(&folder), None).unwrap();
         assert!(matches!(life.standing, Standing::Over(_)), "{life:?}");
         journal.close();
     }
@@ -217,7 +217,7 @@ impl Drop for SmallDisk {
 fn a_full_disk_costs_the_journal_and_no_objection() {
     let disk = SmallDisk::new();
     let config = config(&disk.0);
-    let (journal, _) = Journal::open(&config).unwrap();
+    let (journal, _) = Journal::open(&config, None).unwrap();
     journal.settle(0, 0);
     journal.pen().write(ONE, Part::Book, Some(b"agrees".to_vec()));
     let until = |what: &str, is: &dyn Fn() -> bool| {
@@ -238,6 +238,39 @@ fn a_full_disk_costs_the_journal_and_no_objection() {
     assert!(journal.counters().failures > 0);
     journal.close();
     std::fs::remove_file(filler).unwrap();
-    let (_, life) = Journal::open(&config).unwrap();
+    let (_, life) = Journal::open(&config, None).unwrap();
     assert_eq!((life.standing.clone(), life.calls.len()), (Standing::New, 0));
+}
+
+/// Keys are nowhere in the file; the next process has them, if it has the secret.
+#[test]
+fn what_holds_keys_is_sealed() {
+    let folder = tempfile::tempdir().unwrap();
+    let seal = |secret: u8| Seal::by(&[secret; 16]);
+    let secret = b"{\"inline\":\"d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\"}";
+    let (journal, _) = Journal::open(&config(&folder), seal(1)).unwrap();
+    journal.settle(0, 0);
+    let pen = journal.pen();
+    assert!(pen.seals());
+    pen.write_secret(ONE, Part::Signalling, secret);
+    pen.write(ONE, Part::Book, Some(b"book".to_vec()));
+    journal.close();
+    for file in ["state/calls.journal", "state/calls.journal-wal"] {
+        let bytes = std::fs::read(folder.path().join(file)).unwrap_or_default();
+        assert!(!bytes.windows(6).any(|bytes| bytes == b"inline"), "{file}");
+    }
+    let (journal, life) = Journal::open(&config(&folder), seal(1)).unwrap();
+    assert_eq!(life.calls[&ONE], parts(&[(Part::Signalling, secret), (Part::Book, b"book")]));
+    journal.close();
+    for other in [seal(2), None] {
+        let (journal, life) = Journal::open(&config(&folder), other).unwrap();
+        assert_eq!(life.calls[&ONE], parts(&[(Part::Book, b"book")]));
+        journal.close();
+    }
+    // Who can't seal writes nothing, and leaves nothing that is not true any more.
+    let (journal, _) = Journal::open(&config(&folder), None).unwrap();
+    journal.pen().write_secret(ONE, Part::Signalling, secret);
+    journal.close();
+    let (_, life) = Journal::open(&config(&folder), seal(1)).unwrap();
+    assert_eq!(life.calls[&ONE], parts(&[(Part::Book, b"book")]));
 }

@@ -81,8 +81,7 @@ pub(crate) enum Command {
     Close { call: CallKey },
     /// End the thread.
     Stop,
-    /// Panic, to test the effect on other calls.
-    #[cfg(test)]
+    /// Panic, to test the effect on other calls: in tests and drills.
     Panic,
 }
 
@@ -195,7 +194,10 @@ impl RelayThread {
                     }
                 }
             }
-            Command::Keep => self.keeping = true,
+            Command::Keep => {
+                self.keeping = true;
+                self.streams.iter_mut().for_each(|(_, stream)| stream.kept = None);
+            }
             Command::Claimed => self.disown(),
             Command::Resume { call, streams } => {
                 self.withdraw(call);
@@ -223,8 +225,8 @@ impl RelayThread {
             // Nothing is received in between.
             Command::Together(orders) => orders.into_iter().for_each(|order| self.carry_out(order)),
             Command::Stop => self.ended = true,
-            #[cfg(test)]
-            Command::Panic => panic!("ordered to"),
+            #[allow(clippy::panic)] // What it is for.
+            Command::Panic => panic!("ordered to, by a test or a drill"),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sidetone_drill::Fault;
 use sidetone_events::SinkCounts;
 use sidetone_pbx::LinkCounts;
 
@@ -34,6 +35,10 @@ impl Stats {
             "Log lines dropped since whoever reads the log is too slow.",
             self.log_lines_dropped,
         );
+        let names = Fault::ALL.map(|fault| [fault.name()]);
+        let on = Fault::ALL.map(|fault| f64::from(u8::from(self.drill == Some(fault))));
+        let faults: Vec<(&[&str], f64)> = names.iter().map(<[_; 1]>::as_slice).zip(on).collect();
+        page.gauges("drill", "1 while a drill breaks this part on purpose.", &["fault"], &faults);
         self.session_metrics(&page);
         self.sip_metrics(&page);
         self.media_metrics(&page);
@@ -452,6 +457,8 @@ impl Stats {
             Duration::from_millis(analysis.model_ms),
         );
         page.counter("analysis_batches_total", "Runs of the network.", analysis.batches);
+        let help = "Estimates that the network failed at.";
+        page.counter("analysis_failed_total", help, analysis.failed);
         page.counter("analysis_estimates_total", "Estimates, abstentions included.", analysis.estimates);
         page.seconds(
             "analysis_busy_seconds_total",

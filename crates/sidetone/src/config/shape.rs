@@ -110,7 +110,7 @@ fn meant(file: &Path, left: &str, config: &Config, blanked: &HashSet<String>) ->
 }
 
 /// Tables that occur once.
-const SINGLE: [&str; 11] = [
+const SINGLE: [&str; 12] = [
     "sip",
     "media",
     "limits",
@@ -120,6 +120,7 @@ const SINGLE: [&str; 11] = [
     "announcement",
     "events",
     "control",
+    "chaos",
     "http",
     "log",
 ];

@@ -15,7 +15,7 @@ use sidetone_hear::{Cues, Language};
 use sidetone_journal::JournalConfig;
 use sidetone_proxy::config::{Config as Proxy, Health, Limits, Peer, Sip};
 use sidetone_relay::config::Media;
-use sidetone_serve::config::{Control, Http};
+use sidetone_serve::config::{Chaos, Control, Http};
 use sidetone_spool::SpoolConfig;
 use sidetone_store::StoreConfig;
 
@@ -75,6 +75,9 @@ pub(crate) struct Config {
     /// Metrics, health and the live event stream.
     #[serde(default)]
     pub(crate) http: Http,
+    /// When drills may be held.
+    #[serde(default)]
+    pub(crate) chaos: Chaos,
     /// The log.
     #[serde(default)]
     pub(crate) log: Log,

@@ -9,6 +9,7 @@ use sidetone_hear::{WordsCounters, WorkerCounters};
 use sidetone_journal::Journal;
 use sidetone_pbx::PbxLinks;
 use sidetone_proxy::signalling::Signalling;
+use sidetone_serve::control::DRILLED_READER;
 use sidetone_serve::{LanguageStats, Stats};
 use sidetone_store::Feeder;
 use sidetone_watch::Alarm;
@@ -42,7 +43,9 @@ impl Census {
     pub(super) fn count(&self) -> Stats {
         // Before the core is locked: the SIP link's counters need that lock too.
         let links = lock(&self.links).as_ref().map(PbxLinks::counts).unwrap_or_default();
-        let sinks = lock(&self.sinks).as_ref().map(Sinks::counts).unwrap_or_default();
+        let mut sinks = lock(&self.sinks).as_ref().map(Sinks::counts).unwrap_or_default();
+        // The reader of a drill is none of the configured sinks, and to be seen all the same.
+        sinks.extend(self.bus.counts().into_iter().filter(|reader| reader.name == DRILLED_READER));
         let config = self.in_force.get();
         let mut core = self.signalling.core();
         let mut stats = Stats::gather(
