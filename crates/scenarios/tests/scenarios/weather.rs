@@ -72,8 +72,8 @@ fn so_it_does_through_the_kernel() {
     in_foul_weather("require");
 }
 
-/// Each party loses one message of twenty that it sends, and one that comes to it. What is sent again gets through: each
-/// call is set up once and ends once, and nothing is left of it.
+/// Each party loses one message of twenty that it sends, and one that comes to it. What is sent again gets through:
+/// each call is set up once and ends once, and nothing is left of it.
 #[test]
 fn calls_are_set_up_and_end_in_foul_weather() {
     const CALLS: u32 = 60;

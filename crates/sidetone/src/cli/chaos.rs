@@ -1,4 +1,5 @@
-//! `sidetone chaos`: an operator's drill. A part is broken on purpose; what calls had of it is told, and what came of it.
+//! `sidetone chaos`: an operator's drill. A part is broken on purpose; what calls had of it is told, and what came of
+//! it.
 
 mod report;
 
