@@ -31,12 +31,8 @@ pub enum Fault {
     ModelFrozen,
     /// Each run of the network takes [`SLOWER`].
     ModelSlow,
-    /// Each run of the network panics.
-    ModelPanics,
     /// What the network gives is no number.
     ModelNan,
-    /// The threads that listen panic outside of any call.
-    HearPanics,
     /// The threads that recognise words stand still.
     WordsFrozen,
     /// Each relay thread panics at an order, once.
@@ -55,16 +51,19 @@ pub enum Fault {
     Reader,
     /// Whoever reads the log takes no line.
     Log,
+    /// Each run of the network panics.
+    ModelPanics,
+    /// The threads that listen panic outside of any call.
+    HearPanics,
 }
 
 impl Fault {
-    /// All of them, in the order in which `sidetone chaos` tells of them.
+    /// All of them, in the order in which `sidetone chaos` tells of them and holds them: last those that cost the calls
+    /// that are up what is listened to in them.
     pub const ALL: [Self; 14] = [
         Self::ModelFrozen,
         Self::ModelSlow,
-        Self::ModelPanics,
         Self::ModelNan,
-        Self::HearPanics,
         Self::WordsFrozen,
         Self::RelayPanics,
         Self::DiskFull,
@@ -74,6 +73,8 @@ impl Fault {
         Self::Store,
         Self::Reader,
         Self::Log,
+        Self::ModelPanics,
+        Self::HearPanics,
     ];
 
     /// Its name, as on the command line.
@@ -101,11 +102,15 @@ impl Fault {
     #[must_use]
     pub const fn what(self) -> &'static str {
         match self {
-            Self::ModelFrozen => "the threads that listen stand still: copies of packets are lost",
+            Self::ModelFrozen => {
+                "the threads that listen stand still: sound is lost, and an objection by key is late"
+            }
             Self::ModelSlow => "each run of the network takes 3 s longer: sound is shed",
             Self::ModelPanics => "each run of the network panics: calls that are up are listened to no more",
             Self::ModelNan => "the network's answers are no numbers: estimates abstain",
-            Self::HearPanics => "the threads that listen panic: calls that are up are listened to no more",
+            Self::HearPanics => {
+                "the threads that listen panic: calls that are up are listened to no more, for keys neither"
+            }
             Self::WordsFrozen => "the recognisers stand still: words are shed",
             Self::RelayPanics => "each relay thread panics at an order, once: nothing is lost",
             Self::DiskFull => "spool, journal, receipts and store find no room: events wait in memory",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -64,6 +64,8 @@ pub struct Life {
 #[derive(Debug)]
 pub(crate) struct File {
     path: PathBuf,
+    /// Device and inode, by which it is known whether the file is still there.
+    place: (u64, u64),
     connection: Connection,
     epoch: Instant,
     /// Locked for as long as this process has the journal. SQLite's own locks go when anybody in the process opens the
@@ -143,7 +145,8 @@ impl File {
             FORMAT => life(&connection, config)?,
             _ => Life::none(Standing::Unreadable),
         };
-        let mut file = Self { path: path.to_owned(), connection, epoch: life.epoch, _lock: lock };
+        let place = place(path)?;
+        let mut file = Self { path: path.to_owned(), place, connection, epoch: life.epoch, _lock: lock };
         file.begin(&life)?;
         // Only now, so that the file itself says whose it is, however this process ends.
         file.connection.execute_batch("PRAGMA journal_mode = WAL")?;
@@ -201,7 +204,11 @@ impl File {
     pub(crate) fn begin_anew(&mut self) -> Result<(), JournalError> {
         self.destroy();
         let epoch = self.epoch;
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder)?;
+        }
         self.connection = connect(&self.path)?;
+        self.place = place(&self.path)?;
         self.begin(&Life { epoch, ..Life::none(Standing::New) })?;
         self.connection.execute_batch("PRAGMA journal_mode = WAL")?;
         Ok(())
@@ -214,6 +221,10 @@ impl File {
         signed: bool,
     ) -> Result<(), JournalError> {
         sidetone_drill::room_on_disk(Fault::DiskFull)?;
+        if place(&self.path).ok() != Some(self.place) {
+            // What is written would be in a file that the next process does not find.
+            return Err(std::io::Error::other("the file was moved or deleted").into());
+        }
         let transaction = self.connection.transaction()?;
         for ((call, part), change) in changes {
             let call = call.0.cast_signed();
@@ -302,6 +313,10 @@ fn life(connection: &Connection, config: &JournalConfig) -> Result<Life, Journal
         alive: alive.saturating_sub(epoch),
         calls,
     })
+}
+
+fn place(path: &Path) -> std::io::Result<(u64, u64)> {
+    fs::metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
 /// Opens the database, or makes it.

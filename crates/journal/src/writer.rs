@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -63,6 +63,10 @@ struct Shared {
     failures: AtomicU64,
     carried_on: AtomicU64,
     given_up: AtomicU64,
+    /// Times that all that there was is in the file.
+    rounds: AtomicU64,
+    /// What came last could not be written.
+    lost: AtomicBool,
     seal: Option<Seal>,
 }
 
@@ -104,6 +108,8 @@ impl Journal {
             failures: AtomicU64::new(0),
             carried_on: AtomicU64::new(0),
             given_up: AtomicU64::new(0),
+            rounds: AtomicU64::new(0),
+            lost: AtomicBool::new(false),
             seal,
         });
         let its = Arc::clone(&shared);
@@ -155,8 +161,17 @@ impl Journal {
         std::mem::take(&mut self.shared.lock().wants_all)
     }
 
-    /// Writes down what waits, and lets the file go: another process may open it.
-    pub fn close(&self) {
+    /// How often all calls as they were at that moment have been brought to the file, and asks for the next time. From
+    /// two more on, all that was written down before is there.
+    #[must_use]
+    pub fn rounds(&self) -> u64 {
+        self.shared.wanted.notify_one();
+        self.shared.rounds.load(Relaxed)
+    }
+
+    /// Writes down what waits, and lets the file go: another process may open it. False if that failed: then the file
+    /// is removed, for somebody may have objected to what stands there.
+    pub fn close(&self) -> bool {
         self.shared.lock().ending = true;
         self.shared.wanted.notify_one();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -164,6 +179,7 @@ impl Journal {
             // A panic there has been told already.
             let _ = thread.join();
         }
+        !self.shared.lost.load(Relaxed)
     }
 }
 
@@ -242,6 +258,7 @@ fn keep(mut file: File, shared: &Shared) {
         drop(inner);
         if destroyed {
             if ending {
+                shared.lost.store(true, Relaxed);
                 return;
             }
             if file.begin_anew().and_then(|()| file.write(&BTreeMap::new(), false)).is_err() {
@@ -266,6 +283,9 @@ fn keep(mut file: File, shared: &Shared) {
         match written {
             Ok(()) => {
                 shared.written.fetch_add(changes.len() as u64, Relaxed);
+                if !shared.lock().wants_all {
+                    shared.rounds.fetch_add(1, Relaxed);
+                }
                 if failing_since.take().is_some() {
                     tracing::info!("calls are written down again");
                 }
@@ -276,7 +296,11 @@ fn keep(mut file: File, shared: &Shared) {
                     tracing::error!(%error, "calls can't be written down: should this process end, the next one does not know them as they are");
                     Instant::now()
                 });
-                if since.elapsed() >= STALE_AFTER {
+                if ending {
+                    file.destroy();
+                    shared.lost.store(true, Relaxed);
+                    tracing::error!("the last of it could not be written: the call journal is removed");
+                } else if since.elapsed() >= STALE_AFTER {
                     // Somebody may have objected since: better no call is carried on than one as it is not.
                     file.destroy();
                     destroyed = true;

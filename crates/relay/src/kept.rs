@@ -79,6 +79,7 @@ pub struct Halted {
 pub(crate) struct Turn {
     pub(crate) keys: usize,
     pub(crate) rollovers: u64,
+    pub(crate) offsets: u64,
 }
 
 /// Where RTP and RTCP to a party go, and how what goes there is numbered.

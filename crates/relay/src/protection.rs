@@ -380,7 +380,8 @@ impl Guard {
         let keys = contexts.theirs.len() + contexts.outbound.len();
         let rollovers = contexts.theirs.iter().map(|theirs| theirs.context.rollovers());
         let rollovers = rollovers.chain(contexts.outbound.iter().map(Outbound::rollovers)).sum();
-        Turn { keys, rollovers }
+        let offsets = contexts.outbound.iter().map(Outbound::offsets).fold(0, u64::wrapping_add);
+        Turn { keys, rollovers, offsets }
     }
 
     /// A handshake begins. The keys that are there hold until it has given others.

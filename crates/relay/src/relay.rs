@@ -238,7 +238,8 @@ impl End {
             last_heard: self.last_heard,
             by_kernel: self.by_kernel,
             untold: self.untold,
-            guard: self.guard.keep(),
+            // Keys of a handshake are not kept: it could not go on.
+            guard: if self.link.is_none() { self.guard.keep() } else { None },
         }
     }
 
@@ -597,6 +598,11 @@ impl Relay {
             (end.rtp.target(), end.rtcp.target(), end.voiceover.splice.bearing(), end.guard.turn())
         };
         (of(&self.trunk), of(&self.pbx))
+    }
+
+    /// Whether it is told every second, for numbers that must not be used twice.
+    pub(super) fn is_counted_closely(&self) -> bool {
+        self.trunk.guard.is_up() || self.pbx.guard.is_up()
     }
 
     /// What another process needs to carry the stream on.

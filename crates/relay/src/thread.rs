@@ -527,7 +527,8 @@ impl RelayThread {
         let now = self.epoch.elapsed();
         let is_due = |stream: &Stream| {
             let bearings = stream.relay.bearings();
-            stream.kept.is_none_or(|(before, at)| before != bearings || now >= at + COUNTS_KEPT_EVERY)
+            let every = if stream.relay.is_counted_closely() { REPORT_EVERY } else { COUNTS_KEPT_EVERY };
+            stream.kept.is_none_or(|(before, at)| before != bearings || now >= at + every)
         };
         let due = self
             .calls

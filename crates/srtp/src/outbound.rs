@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ring::rand::{SecureRandom, SystemRandom};
 use sidetone_call::Keying;
 
 use crate::index::{self, Place, Reached, Window};
@@ -17,8 +18,12 @@ const MOST_EVER: usize = 16_384;
 /// SRTCP's indices have 31 bits.
 const MOST_RTCP: u32 = (1 << 31) - 1;
 
-/// RTCP packets that are left out where it is not known how many were sent: some hours' worth.
-const LEFT_OUT: u32 = 1 << 12;
+/// RTCP packets that are left out where it is not known how many were sent, and as many again at most, by chance: two
+/// processes that go on from the same count, one killed at once, don't use the same ones.
+const LEFT_OUT: u32 = 1 << 20;
+/// The same of RTP where its sender begins anew: more than is sent between two looks at how far it is. Few enough to be
+/// no roll-over to the receiver.
+const RTP_LEFT_OUT: u64 = 1 << 12;
 
 /// What protects the packets to one party under one master key.
 pub struct Outbound {
@@ -47,6 +52,8 @@ struct Source {
     offset: u16,
     /// The sequence number that would confirm that the sender has begun anew (RFC 3550 appendix A.1).
     expected: Option<u16>,
+    /// It goes on from an earlier process, which may have sent more than is known.
+    resumed: bool,
 }
 
 impl Outbound {
@@ -63,6 +70,13 @@ impl Outbound {
     #[must_use]
     pub fn rollovers(&self) -> u64 {
         self.sources.iter().map(|source| source.window.highest() >> 16).sum()
+    }
+
+    /// How often its sources have begun their numbers anew, put together: a number that changes when one does.
+    #[must_use]
+    pub fn offsets(&self) -> u64 {
+        let each = self.sources.iter().map(|source| u64::from(source.ssrc) + u64::from(source.offset));
+        each.fold(0, u64::wrapping_add)
     }
 
     /// How far it has got.
@@ -89,9 +103,10 @@ impl Outbound {
         for source in from.rtp.iter().take(MOST_SOURCES) {
             self.sources.retain(|known| known.ssrc != source.ssrc);
             let (ssrc, offset, window) = (source.ssrc, source.offset, Window::resumed(source.highest));
-            self.sources.push(Source { ssrc, window, offset, expected: None });
+            self.sources.push(Source { ssrc, window, offset, expected: None, resumed: true });
         }
-        self.reports = self.reports.max(from.reports.saturating_add(LEFT_OUT));
+        let skip = LEFT_OUT + by_chance() % LEFT_OUT;
+        self.reports = self.reports.max(from.reports.saturating_add(skip));
         self.closed |= from.closed;
     }
 
@@ -112,7 +127,13 @@ impl Outbound {
     pub fn resume(&mut self, ssrc: u32, rollover: u32, sequence: u16) {
         let index = u64::from(rollover) << 16 | u64::from(sequence);
         self.sources.retain(|source| source.ssrc != ssrc);
-        self.sources.push(Source { ssrc, window: Window::resumed(index), offset: 0, expected: None });
+        self.sources.push(Source {
+            ssrc,
+            window: Window::resumed(index),
+            offset: 0,
+            expected: None,
+            resumed: true,
+        });
     }
 
     /// Protects the RTP packet of `length` bytes at the buffer's start, and gives its length with the tag.
@@ -149,7 +170,8 @@ impl Outbound {
             Some((index, Place::New)) => index,
             Some((_, Place::Seen)) => return Err(Fault::Replayed),
             None | Some((_, Place::Before)) if source.expected == Some(header.sequence) => {
-                let next = source.window.highest() + 1;
+                let left_out = if std::mem::take(&mut source.resumed) { RTP_LEFT_OUT } else { 0 };
+                let next = source.window.highest() + 1 + left_out;
                 source.offset = ((next & 0xffff) as u16).wrapping_sub(header.sequence);
                 next
             }
@@ -182,7 +204,7 @@ impl Outbound {
             }
             None => (u64::from(header.sequence), 0, Window::begun(header.sequence.into())),
         };
-        self.sources.push(Source { ssrc: header.ssrc, window, offset, expected: None });
+        self.sources.push(Source { ssrc: header.ssrc, window, offset, expected: None, resumed: false });
         Ok(index)
     }
 
@@ -212,6 +234,13 @@ impl Outbound {
             append(buffer, length, tag)
         }
     }
+}
+
+/// A number that nobody knows; none, if the system has no randomness: fewer are left out then.
+fn by_chance() -> u32 {
+    let mut bytes = [0; 4];
+    let _ = SystemRandom::new().fill(&mut bytes);
+    u32::from_be_bytes(bytes)
 }
 
 fn room(buffer: &[u8], length: usize) -> Result<(), Fault> {

@@ -155,7 +155,16 @@ fn roll_over_counter_at_hold() {
 /// Keys and counters go on in the next process, after a kill and by an upgrade; in the file they are sealed.
 #[test]
 fn a_protected_call_outlives_its_process() {
-    let security = ("require", ";mediaenc=srtp-mand");
+    outlives(("require", ";mediaenc=srtp-mand"));
+}
+
+/// Likewise where keys are offered beside RTP/AVP (RFC 8643): it does not go on in the clear.
+#[test]
+fn a_call_that_need_not_be_protected_stays_so_in_the_next_process() {
+    outlives(("terminate", ";mediaenc=srtp"));
+}
+
+fn outlives(security: (&str, &str)) {
     let journal = "[journal]\npath = \"calls.journal\"\n";
     let mut phones = phones_with(security, security, Codec::Pcmu, journal);
     phones.call();

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
@@ -406,4 +407,25 @@ fn the_service_manager_is_told_who_goes_on() {
     let said = String::from_utf8_lossy(&said[..length]).into_owned();
     assert!(said.contains(&format!("MAINPID={}\n", told["pid"])), "{said}");
     sidetone.finish();
+}
+
+/// A journal that can't be written would give calls back as they were, and an objection with them.
+#[test]
+fn without_room_on_the_disk_there_is_no_upgrade() {
+    let mut call = answered("talk", journalled);
+    call.talk("before");
+    let size = "--fsize=1:";
+    let pid = call.sidetone.process().id().to_string();
+    let limit = |size: &str| {
+        assert!(Command::new("prlimit").args(["--pid", &pid, size]).status().unwrap().success());
+    };
+    limit(size);
+    let error = call.sidetone.upgrade(&[]).unwrap_err();
+    assert!(error.to_string().contains("can't be written down"), "{error}");
+    limit("--fsize=unlimited:");
+    call.talk("meanwhile");
+    until("the journal to be well again", || call.sidetone.upgrade(&[]).ok());
+    call.talk("after the upgrade");
+    call.caller.open_gate();
+    call.finish(6);
 }

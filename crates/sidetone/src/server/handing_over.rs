@@ -27,6 +27,8 @@ const TOLD_WITHIN: Duration = Duration::from_millis(300);
 /// How long those who listen may take to tell what they have inferred. Calls have sound meanwhile; without an answer
 /// what they told last counts.
 const INFERRED_WITHIN: Duration = Duration::from_millis(500);
+/// How long the journal may take to have all that waits for it.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
 /// How long receipts, spool and store may take to let their files go. Calls have no sound meanwhile.
 const FILES_WITHIN: Duration = Duration::from_secs(3);
 /// How long a client may take to read the last step.
@@ -126,6 +128,11 @@ impl Server {
                 "systemd would take the end of this process for the end of the service: set NotifyAccess=main in its unit, and restart it once",
             ));
         }
+        if let Some(fault) = sidetone_drill::under_way() {
+            return Err(NotHandedOver::yet(format!(
+                "a drill is under way ({fault}): try again when it is over"
+            )));
+        }
         if self.signalling.core().draining() {
             return Err(NotHandedOver::yet(
                 "no new calls are taken, and the other process would take them: `sidetone drain --cancel` first",
@@ -154,6 +161,11 @@ impl Server {
         let since = loop {
             ended += self.wait_for_quiet(&wish, deadline, &mut successor, calls_off).await?;
             self.write_down_what_is_inferred().await;
+            if !can_be_written(journal).await {
+                return Err(NotHandedOver::yet(
+                    "calls can't be written down just now, and would be lost: look after the disk of journal.path",
+                ));
+            }
             let since = Instant::now();
             // Looked at once more under the core's lock: a call may have begun meanwhile, unless none is taken any
             // more.
@@ -161,6 +173,7 @@ impl Server {
                 break since;
             }
         };
+        let up = self.signalling.core().calls_up();
         sockets.extend(self.let_go(journal).await);
         let given = tokio::task::spawn_blocking(move || {
             let calls = successor.take_over(&sockets);
@@ -175,6 +188,8 @@ impl Server {
             Err(error) => return Err(NotHandedOver { why: error.to_string(), sockets: Some(Vec::new()) }),
         };
         drop(sockets);
+        // None is expected; but if so, it is to be said.
+        let ended = ended + up.saturating_sub(usize::try_from(calls).unwrap_or(usize::MAX));
         let gap_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
         let pid = successor.pid();
         if let Err(error) = tell_service_manager(pid) {
@@ -279,7 +294,11 @@ impl Server {
         if timeout(FILES_WITHIN, closed).await.is_err() {
             tracing::error!("receipts, spool or store have not let their files go in time");
         }
-        journal.close();
+        if !journal.close() {
+            tracing::error!(
+                "calls as they are at last could not be written down: they end with this process"
+            );
+        }
         halted.sockets
     }
 
@@ -292,6 +311,18 @@ impl Server {
             sleep(Duration::from_millis(1)).await;
         }
     }
+}
+
+/// Whether what is written down gets to the disk.
+async fn can_be_written(journal: &Journal) -> bool {
+    let (before, since) = (journal.rounds(), Instant::now());
+    while journal.rounds() < before + 2 {
+        if since.elapsed() > WRITTEN_WITHIN {
+            return false;
+        }
+        sleep(Duration::from_millis(1)).await;
+    }
+    true
 }
 
 /// Why no other process has the calls, and, if this one has let go of them, the sockets.

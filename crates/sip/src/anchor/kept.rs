@@ -101,10 +101,20 @@ impl<M: MediaPlane> Anchor<M> {
         self.calls.get(&key)?.kept(self.seals)
     }
 
+    /// Whether keys of ours protect any of a call's media.
+    #[must_use]
+    pub fn holds_keys(&self, key: CallKey) -> bool {
+        self.calls.get(&key).is_some_and(|call| call.terms.holds_keys())
+    }
+
     /// The calls that end with this process: [`Self::kept`] has nothing of them.
     #[must_use]
     pub fn not_kept(&self) -> Vec<CallKey> {
-        self.calls.iter().filter(|(_, call)| !call.can_be_kept(self.seals)).map(|(key, _)| *key).collect()
+        // Without a seal what is written has to be looked through for keys.
+        let kept = |call: &Call| {
+            if self.seals { call.can_be_kept(true) } else { call.kept(false).is_some() }
+        };
+        self.calls.iter().filter(|(_, call)| !kept(call)).map(|(key, _)| *key).collect()
     }
 
     /// Call-ID of a call, and the peer that has begun it.

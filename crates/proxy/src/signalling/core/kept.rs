@@ -51,6 +51,11 @@ impl Core {
         };
         let media = parts.get(&Part::Media).map(|media| serde_json::from_slice(media)).transpose()?;
         let key = self.anchor().take_up(now, signalling)?;
+        if media.is_none() && self.anchor_ref().holds_keys(key) {
+            // With counters that begin anew a key stream would be used twice.
+            self.anchor().terminate(now, key, Cause::Failed);
+            return Err(NotCarriedOn::Incomplete);
+        }
         let caller = self.anchor_ref().named(key).and_then(|(_, caller)| caller);
         let peer = caller.and_then(|caller| self.table.of_neighbour(caller));
         if caller.is_some() && peer.is_none() {

@@ -253,6 +253,9 @@ impl Report {
             format!("{packets_forwarded} packets forwarded; LOST: {}", list(&self.packets_harmed))
         };
         lines.push(format!("  media      {media}"));
+        if self.packets_forwarded == 0 {
+            lines.push("             nobody sent any: of media this shows nothing".to_owned());
+        }
         if !self.missed.is_empty() {
             lines.push(format!("  missed     {}", self.missed.join("; ")));
         }

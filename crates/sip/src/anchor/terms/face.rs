@@ -139,7 +139,9 @@ const MOST_CREDENTIALS: usize = 16;
 
 impl Face {
     pub(super) fn holds_keys(&self) -> bool {
-        !(self.paired.is_empty() && self.offering_keys.is_empty() && self.bound.is_empty())
+        let offered = self.offer.as_ref().is_some_and(|offer| offer.chosen.is_some());
+        offered
+            || !(self.paired.is_empty() && self.offering_keys.is_empty() && self.bound.is_empty())
             || self.offering.is_some()
             || self.role.is_some()
     }
