@@ -8,7 +8,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # What the tests talk to; see tools/peers.
-TEST_PEERS := sipp sipp_tls baresip promtool dnsmasq asterisk sounds lua postgresql chromium axe libsrtp recogniser duckdb identity clang
+TEST_PEERS := sipp sipp_tls baresip promtool dnsmasq asterisk sounds lua postgresql chromium axe libsrtp recogniser duckdb identity clang nginx
 BENCH_PEERS := sipp kamailio rtpengine
 # A short run, to see that it works: make bench BENCH_ARGS="--runs 1 --calls 100 --heard-calls 50 --window 2"
 BENCH_ARGS ?=

@@ -4,7 +4,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-tests="sipp sipp_tls baresip promtool dnsmasq asterisk sounds lua postgresql chromium axe libsrtp recogniser duckdb identity clang"
+tests="sipp sipp_tls baresip promtool dnsmasq asterisk sounds lua postgresql chromium axe libsrtp recogniser duckdb identity clang nginx"
 bench="kamailio rtpengine sipp"
 
 names=()

@@ -60,6 +60,7 @@ fn main() -> std::io::Result<()> {
             fault,
             filters: &filters,
             next,
+            looked_back_to: None,
         };
         let wrong = SignIn {
             fault: Some(SignInFault::Password),

@@ -37,7 +37,7 @@ pub struct CallLabels {
 /// A part of the list.
 #[derive(Debug, Clone, Copy)]
 pub struct CallList<'a> {
-    /// The calls, newest first: 50 are a good part, 66 are shown at most.
+    /// The calls, newest first: 50 are a good part, 62 are shown at most.
     pub rows: &'a [Call],
     /// The trunks to choose from.
     pub trunks: &'a [String],
@@ -53,8 +53,10 @@ pub struct CallList<'a> {
     pub noted: &'a [(String, NoteKind)],
     /// Moments of the reader's own calls that supervisors have noted.
     pub moments: &'a [Moment],
-    /// The place of the last of `rows`, if there are older ones.
+    /// The place to go on from, if there may be older ones.
     pub next: Option<&'a Cursor>,
+    /// How far back was looked, in milliseconds since 1970, where that is not to the end and the part is not full.
+    pub looked_back_to: Option<u64>,
 }
 
 /// The list of calls with its filter.
@@ -69,10 +71,13 @@ pub fn calls(shell: &Shell<'_>, list: &CallList<'_>) -> String {
         @if !list.moments.is_empty() && !list.query.narrows() && list.query.after.is_empty() { (moments(shell, list.moments)) }
         (form(shell, list))
         (filters(shell, list))
-        @if rows.is_empty() {
-            @if list.fault.is_none() { (empty(texts, list.query)) }
-        } @else {
+        @if !rows.is_empty() {
             (table(shell, rows, list.noted))
+        } @else if list.fault.is_none() && list.looked_back_to.is_none() {
+            (empty(texts, list.query))
+        }
+        @if let Some(back) = list.looked_back_to {
+            p.hint role="status" { (texts.looked_back_to) " " (moment(shell, back)) ". " (texts.looked_back_how) }
         }
         nav.pages aria-label=(texts.pages) {
             @if !list.query.after.is_empty() {
@@ -81,7 +86,9 @@ pub fn calls(shell: &Shell<'_>, list: &CallList<'_>) -> String {
             }
             @if let Some(next) = next {
                 @let older = CallsQuery { after: next.to_string(), ..list.query.clone() };
-                a href=(shell.path(&format!("/calls{}", older.to_query()))) rel="next" { (texts.older) }
+                a href=(shell.path(&format!("/calls{}", older.to_query()))) rel="next" {
+                    @if list.looked_back_to.is_some() { (texts.look_further) } @else { (texts.older) }
+                }
             }
         }
     };

@@ -88,6 +88,7 @@ fn pages(language: Language, text: &str) -> Vec<(&'static str, String)> {
         fault,
         filters: &filters,
         next: cursor.as_ref(),
+        looked_back_to: None,
     };
     let gate = SignIn {
         fault: Some(SignInFault::Password),
@@ -353,6 +354,7 @@ fn a_page_with_its_assets_stays_under_100_kilobytes_however_much_there_is() {
             fault: None,
             filters: &[],
             next: None,
+            looked_back_to: None,
         };
         let quarter = FiguresQuery {
             from: "2026-09-29".to_owned(),
@@ -420,6 +422,7 @@ fn every_path_stands_behind_the_base() {
         fault: None,
         filters: &[],
         next: cursor.as_ref(),
+        looked_back_to: None,
     };
     let outside = Shell { name: None, sections: &[], ..shell };
     let gate = SignIn { password: true, ..SignIn::default() };
@@ -455,6 +458,32 @@ fn an_erased_call_says_so_and_shows_no_estimate() {
 }
 
 #[test]
+fn a_list_that_was_not_looked_through_whole_says_how_far_back_and_leads_on() {
+    let next: sidetone_store::Cursor = "1772357400125-0".parse().unwrap();
+    let query = CallsQuery { outcome: "declined".to_owned(), ..CallsQuery::default() };
+    let list = CallList {
+        noted: &[],
+        moments: &[],
+        rows: &[],
+        trunks: &[],
+        labels: &CallLabels::default(),
+        query: &query,
+        fault: None,
+        filters: &[],
+        next: Some(&next),
+        looked_back_to: Some(1_772_357_400_125),
+    };
+    let html = calls(&shell(Language::En, "/calls"), &list);
+    assert!(!html.contains("No call fits"), "it is not known yet");
+    assert!(html.contains("looked back to <time datetime=\"2026-03-01T09:30:00Z\""), "{html}");
+    let on =
+        "href=\"/calls?outcome=declined&amp;after=1772357400125-0\" rel=\"next\">Look further back →</a>";
+    assert!(html.contains(on), "{html}");
+    let last = CallList { next: None, looked_back_to: None, ..list };
+    assert!(calls(&shell(Language::En, "/calls"), &last).contains("No call fits"));
+}
+
+#[test]
 fn a_number_is_posted_and_never_stands_in_an_address() {
     let list = CallList {
         noted: &[],
@@ -466,6 +495,7 @@ fn a_number_is_posted_and_never_stands_in_an_address() {
         fault: None,
         filters: &[],
         next: None,
+        looked_back_to: None,
     };
     let html = calls(&shell(Language::En, "/calls"), &list);
     assert!(html.contains("<form class=\"filter\" method=\"post\" action=\"/calls\">"), "{html}");
@@ -540,6 +570,7 @@ fn supervisors_see_whose_call_it_was() {
         fault: None,
         filters: &[],
         next: None,
+        looked_back_to: None,
     };
     let supervisor = shell(Language::En, "Maria");
     let page = calls(&supervisor, &part);

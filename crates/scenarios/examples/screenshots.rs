@@ -54,12 +54,17 @@ fn main() {
     camera.take("desk", DESK, "light");
     camera.take("desk-phone-dark", PHONE, "dark");
     camera.sign_in(&demo.supervisor);
+    // The demo's own call is one of three, and somebody has lost patience.
+    until("the other calls", || {
+        let cards = camera.chromium.value("document.querySelectorAll('.cards > *').length");
+        cards.as_u64().is_some_and(|cards| cards >= 3).then_some(())
+    });
     camera.take("live", DESK, "light");
     camera.take("live-dark", DESK, "dark");
     demo.call_over();
     camera.open("/calls?outcome=upset&lang=en");
     camera.take("calls", DESK, "light");
-    camera.open("/calls?lang=en");
+    camera.open("/calls?agent=2001&lang=en");
     camera.chromium.follow("table.calls tbody a");
     camera.take("call", DESK, "light");
     camera.take("call-phone", PHONE, "light");

@@ -6,6 +6,7 @@ mod api;
 mod board;
 mod desk;
 mod etag;
+mod everything;
 mod history;
 mod kept;
 mod limit;
@@ -31,7 +32,7 @@ use axum::Router;
 use axum::extract::connect_info::Connected;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::serve::{IncomingStream, Listener};
 use serde::Deserialize;
@@ -83,6 +84,8 @@ pub struct Served {
     pub policy: Policy,
     /// The live stream, as a router.
     pub events: Router,
+    /// Whether its clients must show a token. Without one, and where pages are served, it is for this machine alone.
+    pub events_by_token: bool,
     /// The longest pause between two messages of the live stream.
     pub heartbeat: Duration,
     /// The token of the API, and the call book that the API tells. Without a token there is no API.
@@ -189,6 +192,8 @@ fn pages() -> OpenApiRouter<Pages> {
 fn router(served: Served, alarm: &Alarm) -> Router {
     let Served { stats, policy, events, api, kept, desks, practice, model, facts, embedded_by, oidc, .. } =
         served;
+    let is_open = kept.is_none() || served.events_by_token;
+    let events = if is_open { events } else { events.layer(from_fn(everything::of_this_machine)) };
     let oidc = oidc.map(Arc::new);
     let pages = Router::from(pages()).with_state(Pages { stats: stats.clone(), policy }).merge(events);
     let pages = match kept {

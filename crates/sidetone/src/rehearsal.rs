@@ -126,6 +126,11 @@ impl Rehearsal {
         Ok(Self { caller: clip(CALLER)?, agent: clip(AGENT)?, model: Model::embedded()?, scribe })
     }
 
+    /// Both sides' sound of a stretch, the caller's first.
+    pub(crate) fn sides(&self, stretch: &Stretch) -> [Clip; 2] {
+        [&self.caller, &self.agent].map(|clip| Clip::new(clip.rate(), stretch.of(clip)))
+    }
+
     /// A stretch through the pipeline.
     pub(crate) fn hear(&self, stretch: &Stretch, cues: &Arc<CueSet>) -> Heard {
         let (caller, agent) = (stretch.of(&self.caller), stretch.of(&self.agent));

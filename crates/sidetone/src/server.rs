@@ -125,6 +125,7 @@ impl Server {
         bus.keep_words(config.language.keep);
         let sinks = Sinks::start(&config.events, &bus).map_err(|error| events_fault(None, &error))?;
         let event_stream = sinks.hub().router();
+        let events_by_token = sinks.hub().asks_for_token();
 
         let mut listening = listening(&config, model.as_ref());
         let model = listening
@@ -236,6 +237,7 @@ impl Server {
                     desks: http::Desks::new(list.clone(), Arc::clone(&calls), &alarm),
                     practice: Some(rehearsal::practice()),
                     connections: config.http.connections.most(),
+                    events_by_token,
                     heartbeat: config.events.stream.heartbeat.0,
                     embedded_by: config.http.frame_ancestors.clone(),
                     kept: kept(&config, lock(&store).as_ref(), numbers_of),

@@ -1,11 +1,14 @@
 //! Fills an SQLite store with a year of made-up calls and times what pages ask: `cargo run --release -p sidetone-store
 //! --example year -- 10000` makes 10,000 calls a day. A folder behind the number keeps the store: a year that lies
-//! there is brought forward and asked, and not made anew. The figures in docs/STORE.md are its output.
+//! there is brought forward and asked, and not made anew. A connection string behind the folder has the year copied
+//! into that PostgreSQL, if it is empty, and asked there. The figures in docs/STORE.md are its output.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing)]
 
 use std::path::Path;
 use std::time::Instant;
 
+use futures_util::SinkExt;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 use sidetone_call::Topic;
 use sidetone_events::Timestamp;
@@ -27,10 +30,14 @@ fn main() {
         StoreConfig { keep_calls_days: 0, keep_timelines_days: 0, ..StoreConfig::in_file(path.clone()) };
     let began = Instant::now();
     if path.exists() {
-        Store::migrate(&config).unwrap();
+        Store::migrate(&config, &mut |making| {
+            println!("{:6.1} s: schema {}, {}", began.elapsed().as_secs_f64(), making.version, making.what);
+        })
+        .unwrap();
     } else {
         make(&config, &folder, a_day);
     }
+    let config = arguments.next().map_or(config, |connection| copy(&path, &connection));
     let mut store = Store::open(&config).unwrap();
     let status = store.status().unwrap();
     println!(
@@ -118,6 +125,28 @@ fn main() {
         ("five to fifteen minutes", CallFilter { length: Some(CallLength::ToFifteen), ..any() }),
         ("under a minute", CallFilter { length: Some(CallLength::UnderOne), ..any() }),
         (
+            "one to five minutes, of a trunk without such",
+            CallFilter { length: Some(CallLength::ToFive), trunk: Some("none".to_owned()), ..any() },
+        ),
+        (
+            "improved, of a trunk without such",
+            CallFilter { outcome: Some(Outcome::Improved), trunk: Some("rare".to_owned()), ..any() },
+        ),
+        (
+            "improved, outgoing of a trunk",
+            CallFilter {
+                outcome: Some(Outcome::Improved),
+                trunk: Some("north".to_owned()),
+                direction: Some("outbound".to_owned()),
+                ..any()
+            },
+        ),
+        ("the service's own number", CallFilter { number: Some(number(9_000_003)), ..any() }),
+        (
+            "outgoing ones of the service's own number",
+            CallFilter { number: Some(number(9_000_003)), direction: Some("outbound".to_owned()), ..any() },
+        ),
+        (
             "five to fifteen minutes, of an agent",
             CallFilter { length: Some(CallLength::ToFifteen), agent: Some("2042".to_owned()), ..any() },
         ),
@@ -135,8 +164,19 @@ fn main() {
             CallFilter { direction: Some("outbound".to_owned()), outcome: Some(Outcome::Upset), ..any() },
         ),
     ];
+    let now = Timestamp::now();
+    let supervisor = store.create_token("asking", Role::Supervisor, None, now).unwrap().token;
     for (what, filter) in questions {
-        tell(what, || store.calls(&filter, 100).unwrap().len());
+        let mut looked_back_to = None;
+        tell(what, || {
+            let part = store.seen_by(&supervisor).calls(&filter, 100, now).unwrap();
+            looked_back_to = part.looked_back_to;
+            part.calls.len()
+        });
+        if let Some(back) = looked_back_to {
+            let days = (year.0 + DAYS * DAY_MS).saturating_sub(back) / DAY_MS;
+            println!("{:34}  looked back {days} days: to be gone on from there", "");
+        }
     }
     let id = store.calls(&any(), 1).unwrap()[0].id.clone();
     tell("one call with its timeline", || store.call(&id).unwrap().unwrap().affect.len());
@@ -223,7 +263,7 @@ fn pages(store: &mut Store, id: &str, year: Year) {
     let ada = "2042".parse().unwrap();
     let agent = store.create_agent_token("agent", &ada, None, now).unwrap().token;
     tell("an agent's own calls", || {
-        store.seen_by(&agent).calls(&CallFilter::default(), 50, now).unwrap().len()
+        store.seen_by(&agent).calls(&CallFilter::default(), 50, now).unwrap().calls.len()
     });
 }
 
@@ -365,4 +405,67 @@ fn fill(connection: &Connection, a_day: u64, year: Year) {
         connection.execute_batch(sql).unwrap();
     }
     connection.execute_batch("COMMIT").unwrap();
+}
+
+/// The tables of a year, those that others refer to first.
+const TABLES: [&str; 9] =
+    ["calls", "cues", "affect", "accesses", "days", "topic_days", "cue_days", "cue_weeks", "holdout_days"];
+
+/// Copies a year into an empty PostgreSQL; the configuration that names it.
+fn copy(from: &Path, to: &str) -> StoreConfig {
+    let config = StoreConfig {
+        path: None,
+        postgres: Some(to.to_owned()),
+        keep_calls_days: 0,
+        keep_timelines_days: 0,
+        ..StoreConfig::in_file(from.to_owned())
+    };
+    let mut store = Store::create(&config).unwrap();
+    if store.calls(&CallFilter::default(), 1).unwrap().is_empty() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let began = Instant::now();
+        runtime.block_on(copy_all(&Connection::open(from).unwrap(), to));
+        println!("copied into PostgreSQL in {:.0} s", began.elapsed().as_secs_f64());
+    }
+    config
+}
+
+async fn copy_all(from: &Connection, to: &str) {
+    let (client, connection) = tokio_postgres::connect(to, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    // As with SQLite, indexes are made once all rows are there.
+    let sql = "SELECT indexname::text, indexdef FROM pg_indexes WHERE tablename = 'calls' AND indexname <> 'calls_pkey'";
+    let indexes = client.query(sql, &[]).await.unwrap();
+    for index in &indexes {
+        client.batch_execute(&format!("DROP INDEX {}", index.get::<_, &str>(0))).await.unwrap();
+    }
+    for table in TABLES {
+        let mut asked = from.prepare(&format!("SELECT * FROM {table}")).unwrap();
+        let (columns, width) = (asked.column_names().collect::<Vec<_>>().join(", "), asked.column_count());
+        let sql = format!("COPY {table} ({columns}) FROM STDIN");
+        let sink = client.copy_in::<_, std::io::Cursor<Vec<u8>>>(&sql).await.unwrap();
+        let mut sink = std::pin::pin!(sink);
+        let mut rows = asked.query([]).unwrap();
+        let mut text = String::new();
+        while let Some(row) = rows.next().unwrap() {
+            // Nothing that is made up here has a character that COPY reads otherwise.
+            let values = (0..width).map(|column| match row.get_ref(column).unwrap() {
+                ValueRef::Null => "\\N".to_owned(),
+                ValueRef::Integer(value) => value.to_string(),
+                ValueRef::Real(value) => value.to_string(),
+                other => other.as_str().unwrap().to_owned(),
+            });
+            text.push_str(&values.collect::<Vec<_>>().join("\t"));
+            text.push('\n');
+            if text.len() > 1 << 20 {
+                sink.send(std::io::Cursor::new(std::mem::take(&mut text).into_bytes())).await.unwrap();
+            }
+        }
+        sink.send(std::io::Cursor::new(text.into_bytes())).await.unwrap();
+        sink.finish().await.unwrap();
+    }
+    for index in &indexes {
+        client.batch_execute(index.get::<_, &str>(1)).await.unwrap();
+    }
+    client.batch_execute("VACUUM ANALYZE").await.unwrap();
 }

@@ -125,6 +125,9 @@ pub(crate) trait Database: Send {
     /// Carries out statements that have no parameters.
     fn batch(&mut self, sql: &str) -> Result<(), StoreError>;
 
+    /// Carries out one statement of upkeep, which may take long: on a table of millions of rows, minutes.
+    fn upkeep(&mut self, sql: &str) -> Result<(), StoreError>;
+
     /// Asks.
     fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, StoreError>;
 

@@ -105,6 +105,14 @@ impl Shared {
         *self.ending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notes that the store could be written to.
+    fn works(&self) {
+        if !self.up.load(Ordering::Relaxed) {
+            tracing::info!("the store is written to");
+        }
+        self.set_trouble(None);
+    }
+
     fn set_trouble(&self, trouble: Option<String>) {
         self.up.store(trouble.is_none(), Ordering::Relaxed);
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
@@ -240,6 +248,8 @@ fn feed(what: &Feed, began: Timestamp, shared: &Shared) -> Result<(), StoreError
         file.acknowledge(&reader, file.position(&reader)?, Timestamp::now())?;
     }
     let mut looks: u32 = 0;
+    // Whether more came than one page: then sums are due as soon as all of it is there, and not at the next turn.
+    let mut had_backlog = false;
     let mut clock = Clock::new(Timestamp::now(), Instant::now());
     loop {
         if sidetone_drill::is_on(Fault::Store) || sidetone_drill::is_on(Fault::DiskFull) {
@@ -251,20 +261,20 @@ fn feed(what: &Feed, began: Timestamp, shared: &Shared) -> Result<(), StoreError
             Err(StoreError::Spool(error)) if error.is_busy() => {}
             Err(error) => return Err(error),
             // A long backlog must not hold up the end.
-            Ok(true) if !shared.is_ending() => continue,
-            Ok(true) => {}
-            Ok(false) if caught_up => {}
-            Ok(false) => {
+            Ok(fed) if fed != Fed::Nothing && !shared.is_ending() => {
+                had_backlog |= fed == Fed::Full;
+                shared.works();
+                continue;
+            }
+            Ok(_) if caught_up => {}
+            Ok(_) => {
                 // The ends of earlier calls that the spool has are in the store now.
                 store.end_calls_of_before(node.as_ref(), began)?;
                 caught_up = true;
             }
         }
-        if !shared.up.load(Ordering::Relaxed) {
-            tracing::info!("the store is written to");
-        }
-        shared.set_trouble(None);
-        if looks.is_multiple_of(TEND_EVERY) {
+        shared.works();
+        if looks.is_multiple_of(TEND_EVERY) || std::mem::take(&mut had_backlog) {
             store.database.is_in_place()?;
             // Counted now and then: the spool counts all of its entries for it.
             let (last, position) = (file.status()?.last, store.position(&feed)?);
@@ -299,7 +309,9 @@ fn feed(what: &Feed, began: Timestamp, shared: &Shared) -> Result<(), StoreError
         if shared.rest(LOOK) {
             let began = Instant::now();
             // What came last, so that a stop leaves nothing for the next start.
-            while began.elapsed() < LAST / 2 && feed_page(&mut store, &mut file, (&feed, &reader), shared)? {}
+            while began.elapsed() < LAST / 2
+                && feed_page(&mut store, &mut file, (&feed, &reader), shared)? != Fed::Nothing
+            {}
             store.sum_stale_days()?;
             return Ok(());
         }
@@ -345,13 +357,22 @@ impl Clock {
     }
 }
 
-/// Brings one page of the spool into the store; whether there was anything.
+/// What the spool had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fed {
+    Nothing,
+    Something,
+    /// A whole page, so there may be more.
+    Full,
+}
+
+/// Brings one page of the spool into the store.
 fn feed_page(
     store: &mut Store,
     file: &mut SpoolFile,
     (feed, reader): (&str, &ReaderName),
     shared: &Shared,
-) -> Result<bool, StoreError> {
+) -> Result<Fed, StoreError> {
     let position = store.position(feed)?;
     let page = match file.read(position, PAGE) {
         Err(SpoolError::Damaged(place)) => before_damage(file, position, place)?,
@@ -359,7 +380,7 @@ fn feed_page(
     };
     if page.until == position {
         shared.behind.store(0, Ordering::Relaxed);
-        return Ok(false);
+        return Ok(Fed::Nothing);
     }
     let written = store.write(feed, &page)?;
     // What went into a file that was deleted meanwhile is not kept; the spool keeps it until it is acknowledged.
@@ -369,8 +390,12 @@ fn feed_page(
     shared.skipped.fetch_add(written.skipped, Ordering::Relaxed);
     shared.lost.fetch_add(page.lost, Ordering::Relaxed);
     shared.position.store(page.until.0, Ordering::Relaxed);
+    // Counted anew only now and then; while a backlog comes in it is seen to go down.
+    let covered = page.until.0.saturating_sub(position.0);
+    let behind = shared.behind.load(Ordering::Relaxed).saturating_sub(covered);
+    shared.behind.store(behind, Ordering::Relaxed);
     file.acknowledge(reader, page.until, Timestamp::now())?;
-    Ok(true)
+    Ok(if page.entries.len() < PAGE { Fed::Something } else { Fed::Full })
 }
 
 #[cfg(test)]

@@ -69,11 +69,12 @@ pub use notes::{Moment, NewNote, Note, NoteKind, Noted, SelfNote};
 pub use password::Password;
 pub use people::Person;
 pub use query::{
-    Alert, Call, CallDetails, CallFilter, CallLength, Cursor, Day, Grouping, Happened, NoCursor, Outcome,
-    Point, REST,
+    Alert, Call, CallDetails, CallFilter, CallLength, CallPart, Cursor, Day, Grouping, Happened, NoCursor,
+    Outcome, Point, REST,
 };
 pub use readers::Readers;
 pub use retention::{Erased, Erasure};
+pub use schema::Making;
 pub use store::{BESIDE, FeedStatus, Status, Store};
 pub use tls::CertificatesFault;
 pub use topics::TopicSum;

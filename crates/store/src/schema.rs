@@ -302,7 +302,7 @@ pub(crate) const STEPS: [&str; 11] = [
          WHERE tier IS NOT NULL;
      CREATE INDEX calls_by_agent ON calls (agent, started, id, direction, queue, team, tier, trunk, alerts, calmed, ended,
          answered, shift) WHERE agent IS NOT NULL;
-     CREATE INDEX calls_upset ON calls (started, id, direction, trunk, queue, team, tier, calmed, ended, answered)
+     CREATE INDEX calls_upset ON calls (started, id, alerts, calmed, direction, trunk, queue, team, tier, ended, answered)
          WHERE alerts > 0;
      CREATE INDEX calls_by_length ON calls ((CASE WHEN ended - answered < 60000 THEN 1 WHEN ended - answered < 300000 THEN 2 WHEN ended - answered < 900000 THEN 3 WHEN ended - answered >= 900000 THEN 4 END), started, id, direction, trunk, shift);
      CREATE INDEX calls_with_topics ON calls (started, id) WHERE topics IS NOT NULL;
@@ -365,13 +365,36 @@ pub(crate) fn version(database: &mut dyn Database, name: &str) -> Result<Option<
     if found > VERSION { Err(StoreError::Newer { found, known: VERSION }) } else { Ok(Some(found)) }
 }
 
-/// Brings a store forward to [`VERSION`], each step whole or not at all; the version it had.
-pub(crate) fn migrate(database: &mut dyn Database, name: &str) -> Result<i64, StoreError> {
-    forward(database, name, STEPS.len())
+/// What of a migration is begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Making {
+    /// The version that it makes.
+    pub version: i64,
+    /// The number of its statement, from 1 on,
+    pub statement: usize,
+    /// and how many there are to that version.
+    pub statements: usize,
+    /// What the statement does: its first words.
+    pub what: String,
+}
+
+/// Brings a store forward to [`VERSION`], each step whole or not at all; the version it had. Before each statement
+/// `told` has it.
+pub(crate) fn migrate(
+    database: &mut dyn Database,
+    name: &str,
+    told: &mut dyn FnMut(&Making),
+) -> Result<i64, StoreError> {
+    forward(database, name, STEPS.len(), told)
 }
 
 /// Brings a store forward to a version: tests make older stores so.
-pub(crate) fn forward(database: &mut dyn Database, name: &str, to: usize) -> Result<i64, StoreError> {
+pub(crate) fn forward(
+    database: &mut dyn Database,
+    name: &str,
+    to: usize,
+    told: &mut dyn FnMut(&Making),
+) -> Result<i64, StoreError> {
     let before = version(database, name)?.unwrap_or(0);
     let steps = (1..).zip(STEPS).take(to);
     for (number, step) in steps.skip(usize::try_from(before).unwrap_or(usize::MAX)) {
@@ -380,9 +403,46 @@ pub(crate) fn forward(database: &mut dyn Database, name: &str, to: usize) -> Res
             if version(database, name)?.unwrap_or(0) >= number {
                 return Ok(());
             }
-            database.batch(step)?;
+            let statements: Vec<&str> = statements(step).collect();
+            for (index, statement) in statements.iter().enumerate() {
+                let what = first_words(statement);
+                told(&Making { version: number, statement: index + 1, statements: statements.len(), what });
+                database.upkeep(statement)?;
+            }
             database.execute("UPDATE sidetone_store SET version = $1", &[number.into()]).map(drop)
         })?;
     }
     Ok(before)
+}
+
+/// The statements of a step: each ends with a semicolon at the end of its line.
+fn statements(step: &str) -> impl Iterator<Item = &str> {
+    step.split_inclusive(";\n").filter(|statement| !statement.trim().is_empty())
+}
+
+/// The first three words of a statement, behind the comments before it.
+fn first_words(statement: &str) -> String {
+    let lines = statement.lines().map(str::trim).filter(|line| !line.starts_with("--"));
+    let words = lines.flat_map(str::split_whitespace).take(3);
+    words.collect::<Vec<_>>().join(" ").trim_end_matches(['(', ';']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_step_falls_into_its_statements() {
+        for step in STEPS {
+            assert_eq!(statements(step).collect::<String>(), step);
+            for statement in statements(step) {
+                let what = first_words(statement);
+                let word = what.split(' ').next().unwrap();
+                assert!(["CREATE", "DROP", "ALTER", "INSERT", "UPDATE"].contains(&word), "{statement}");
+                let code = statement.lines().filter(|line| !line.trim_start().starts_with("--"));
+                let code = code.map(|line| line.split(" --").next().unwrap()).collect::<String>();
+                assert_eq!(code.matches(';').count(), 1, "{statement}");
+            }
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::config::StoreConfig;
 use crate::connection::Connection;
 use crate::database::{Database, PostgreSql, Sqlite};
 use crate::error::StoreError;
-use crate::schema;
+use crate::schema::{self, Making};
 
 /// What stands behind the path of a store in the names of files that belong to it.
 pub const BESIDE: [&str; 4] = ["-wal", "-shm", "-journal", ".lock"];
@@ -69,9 +69,22 @@ impl Store {
             Sqlite::make(path)?;
         }
         let mut store = Self::attach(config)?;
-        schema::version(store.database.as_mut(), &store.name)?;
+        let before = schema::version(store.database.as_mut(), &store.name)?.unwrap_or(0);
         store.database.settle()?;
-        schema::migrate(store.database.as_mut(), &store.name)?;
+        let is_older = (1..schema::VERSION).contains(&before);
+        if is_older {
+            tracing::info!(
+                from = before,
+                to = schema::VERSION,
+                "bringing the store forward; with millions of calls this takes minutes, in which the spool keeps the events"
+            );
+        }
+        schema::migrate(store.database.as_mut(), &store.name, &mut |making| {
+            tracing::debug!(?making, "bringing the store forward");
+        })?;
+        if is_older {
+            tracing::info!(schema = schema::VERSION, "the store has been brought forward");
+        }
         Ok(store)
     }
 
@@ -122,18 +135,22 @@ impl Store {
         Ok(Self { database: Box::new(PostgreSql::connect(&parsed)?), name: "PostgreSQL".to_owned() })
     }
 
-    /// Brings a store forward, or makes it; the version that it had before, and has now.
+    /// Brings a store forward, or makes it; the version that it had before, and has now. `told` has each statement
+    /// before it is made: with millions of calls some take a minute.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn migrate(config: &StoreConfig) -> Result<(i64, i64), StoreError> {
+    pub fn migrate(config: &StoreConfig, told: &mut dyn FnMut(&Making)) -> Result<(i64, i64), StoreError> {
         if let (Some(path), None) = (&config.path, &config.postgres) {
             Sqlite::make(path)?;
         }
         let mut store = Self::attach(config)?;
         let before = schema::version(store.database.as_mut(), &store.name)?.unwrap_or(0);
         store.database.settle()?;
-        schema::migrate(store.database.as_mut(), &store.name)?;
+        // One that is made has no rows, and nothing to wait for.
+        let mut quietly = |_: &Making| {};
+        let told: &mut dyn FnMut(&Making) = if before == 0 { &mut quietly } else { told };
+        schema::migrate(store.database.as_mut(), &store.name, told)?;
         Ok((before, schema::VERSION))
     }
 

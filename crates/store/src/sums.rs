@@ -9,7 +9,7 @@ use crate::store::Store;
 use crate::topics;
 use sidetone_events::Timestamp;
 
-const DAY_MS: u64 = 86_400_000;
+pub(crate) const DAY_MS: u64 = 86_400_000;
 /// A shift of valence beyond this, of `[-2, 2]`, counts as improved or declined. Less is within what the same voice is
 /// judged differently by from one stretch to the next.
 pub(crate) const NOTABLE_SHIFT: f64 = 0.1;

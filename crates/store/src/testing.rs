@@ -38,7 +38,7 @@ pub(crate) fn narrator(call: u128, began: u64) -> Narrator {
     Narrator::new(CallRef::new(&hasher(), id, "x@y", "carrier", Direction::Inbound, parties), at(began))
 }
 
-fn update(valence: f32, arousal: f32, distress: f32) -> AffectUpdate {
+pub(crate) fn update(valence: f32, arousal: f32, distress: f32) -> AffectUpdate {
     AffectUpdate {
         leg: CustomerOnly,
         modality: Modality::Voice,
@@ -56,7 +56,7 @@ fn update(valence: f32, arousal: f32, distress: f32) -> AffectUpdate {
     }
 }
 
-fn alert(phase: Phase) -> Alert {
+pub(crate) fn alert(phase: Phase) -> Alert {
     Alert {
         leg: CustomerOnly,
         modality: Modality::Voice,

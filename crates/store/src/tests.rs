@@ -18,7 +18,9 @@ use crate::database::{Database, Sqlite};
 use crate::error::StoreError;
 use crate::query::{CallFilter, Outcome};
 use crate::store::Store;
-use crate::testing::{BEGAN, append, at, consent, feed, hasher, narrator, on_each, spool, whole_call};
+use crate::testing::{
+    BEGAN, alert, append, at, consent, feed, hasher, narrator, on_each, spool, update, whole_call,
+};
 use crate::{Readers, Role, Table, schema};
 
 const DAY_MS: u64 = 86_400_000;
@@ -179,6 +181,66 @@ fn what_is_too_old_goes() {
     });
 }
 
+/// Moments are written many at once, and a call's state once a page.
+#[test]
+fn it_is_the_same_whatever_pages_events_come_in() {
+    on_each(|config, folder| {
+        let mut store = Store::create(config).unwrap();
+        let mut told = Vec::new();
+        for (feed, (number, most)) in [("a", (1, 1)), ("b", (2, 7)), ("c", (3, 1_000))] {
+            let folder = folder.join(feed);
+            std::fs::create_dir(&folder).unwrap();
+            let mut spool = spool(&folder);
+            let seconds = std::time::Duration::from_secs;
+            let mut call = narrator(number, 0);
+            let whole = whole_call(&mut call);
+            let (before, last) = whole.split_at(8);
+            let rose = || Happening::AffectAlert(alert(sidetone_insight::Phase::Rising));
+            let mut events = before.to_vec();
+            for moment in 0..73 {
+                let valence = moment as f32 / 100.0 - 0.3;
+                events.push(
+                    call.tell(seconds(62 + moment), Happening::AffectUpdate(update(valence, 0.1, 0.2))),
+                );
+                if moment == 40 {
+                    events.push(call.tell(seconds(62 + moment), rose()));
+                }
+            }
+            let mut end = last[0].clone();
+            end.seq = events.last().unwrap().seq + 1;
+            events.push(end);
+            let count = events.len() as u64;
+            append(&mut spool, events);
+            let write = |store: &mut Store| {
+                let mut written = 0;
+                loop {
+                    let page = spool.read(store.position(feed).unwrap(), most).unwrap();
+                    if page.entries.is_empty() {
+                        return written;
+                    }
+                    written += store.write(feed, &page).unwrap().events;
+                }
+            };
+            assert_eq!(write(&mut store), count, "{feed}");
+            let row = |store: &mut Store| {
+                let id = CallId::new(at(0), number).to_string();
+                let mut details = store.call(&id).unwrap().unwrap();
+                details.call.id.clear();
+                details
+            };
+            let first = row(&mut store);
+            // The spool is read once more: nothing is new, and nothing changes.
+            store.rewind(feed).unwrap();
+            assert_eq!(write(&mut store), 0, "{feed}");
+            assert_eq!(row(&mut store), first, "{feed}");
+            told.push(first);
+        }
+        assert_eq!(told[0].affect.len(), 76);
+        assert_eq!((told[0].call.valence, told[0].call.alerts, told[0].call.calmed), (Some(0.42), 2, 1));
+        assert!(told.iter().all(|it| *it == told[0]), "{told:?}");
+    });
+}
+
 #[test]
 fn calls_are_found_by_what_is_asked() {
     on_each(|config, folder| {
@@ -254,8 +316,8 @@ fn a_newer_store_is_left_alone_and_an_older_one_brought_forward() {
     });
     on_each(|config, _| {
         Store::examine(config).unwrap();
-        assert_eq!(Store::migrate(config).unwrap(), (0, schema::VERSION));
-        assert_eq!(Store::migrate(config).unwrap(), (schema::VERSION, schema::VERSION));
+        assert_eq!(Store::migrate(config, &mut |_| {}).unwrap(), (0, schema::VERSION));
+        assert_eq!(Store::migrate(config, &mut |_| {}).unwrap(), (schema::VERSION, schema::VERSION));
         Store::open(config).unwrap();
     });
 }

@@ -11,7 +11,7 @@ pub use filters::KeptFilter;
 
 use crate::access::{Role, Token};
 use crate::error::StoreError;
-use crate::query::{Call, CallDetails, CallFilter};
+use crate::query::{Call, CallDetails, CallFilter, CallPart};
 use crate::scope::Scope;
 use crate::store::Store;
 
@@ -31,8 +31,8 @@ impl Store {
 }
 
 impl View<'_> {
-    /// Calls by a filter, the newest first, `most` at most. To look for one person's is noted: for a caller's, and for
-    /// those of another agent than the reader.
+    /// A part of the calls that fit a filter, the newest first, `most` at most. To look for one person's is noted: for
+    /// a caller's, and for those of another agent than the reader.
     ///
     /// # Errors
     /// The database's.
@@ -41,14 +41,14 @@ impl View<'_> {
         filter: &CallFilter,
         most: usize,
         now: Timestamp,
-    ) -> Result<Vec<Call>, StoreError> {
+    ) -> Result<CallPart, StoreError> {
         if let Some(number) = &filter.number {
             self.store.note_access(self.token, "calls.of_number", number, now)?;
         }
         if let Some(agent) = filter.agent.as_ref().filter(|_| self.token.role != Role::Agent) {
             self.store.note_access(self.token, "calls.of_agent", agent, now)?;
         }
-        self.store.calls_within(&self.scope, filter, most)
+        self.store.part(&self.scope, filter, most)
     }
 
     /// One call with its timeline, which is noted; `None` if there is no such call, or if it is not for this reader,

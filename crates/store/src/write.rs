@@ -1,5 +1,7 @@
 //! Events into tables. A page of the spool is one transaction; what has been written before is recognised and left.
 
+mod gathered;
+
 use sidetone_call::{Label, Leg, Node};
 use sidetone_events::{CallId, Event, Happening, Kind, Timestamp};
 use sidetone_insight::{AlertKind, Phase};
@@ -11,6 +13,7 @@ use crate::error::StoreError;
 use crate::store::Store;
 use crate::sums::mark_stale;
 use crate::topics;
+use gathered::{Gathered, Known};
 
 /// What a page brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,10 +37,13 @@ impl Store {
         let mut erases = false;
         let written = transaction(self.database.as_mut(), |database| {
             let mut written = Written::default();
+            let mut gathered = Gathered::default();
             for entry in &page.entries {
                 match &entry.content {
                     Content::Event { json, .. } => match serde_json::from_str::<Event>(json) {
-                        Ok(event) => written.events += u64::from(write_event(database, &event, json)?),
+                        Ok(event) => {
+                            written.events += u64::from(write_event(database, &mut gathered, &event, json)?);
+                        }
                         Err(error) => {
                             // A newer Sidetone may have written to this spool. One event must not stop all others.
                             tracing::warn!(position = entry.position.0, %error, "the store can't understand an event, and leaves it out");
@@ -46,10 +52,12 @@ impl Store {
                     },
                     Content::Erasure { call, before } => {
                         erases = true;
+                        written.events += gathered.write(database)?;
                         erase(database, *call, *before)?;
                     }
                 }
             }
+            written.events += gathered.write(database)?;
             let sql = "INSERT INTO feeds (name, position, lost) VALUES ($1, $2, $3)
                        ON CONFLICT (name) DO UPDATE SET position = excluded.position, lost = feeds.lost + excluded.lost";
             database.execute(sql, &[feed.into(), page.until.0.into(), page.lost.into()])?;
@@ -92,11 +100,9 @@ impl Store {
     }
 }
 
-/// Writes one event, of which `json` is the text; whether it was new.
-fn write_event(database: &mut dyn Database, event: &Event, json: &str) -> Result<bool, StoreError> {
-    let call = event.call.id.to_string();
-    let started = event.time.unix_millis().saturating_sub(millis(event.at));
-    let reference = &event.call;
+/// Begins the call of an event if there is none; what is known of it.
+fn begin(database: &mut dyn Database, event: &Event) -> Result<Known, StoreError> {
+    let (reference, call) = (&event.call, event.call.id.to_string());
     let begun = database.execute(
         "INSERT INTO calls (id, node, sip_call_id, trunk, direction, caller, callee, started, seq)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0) ON CONFLICT (id) DO NOTHING",
@@ -108,63 +114,72 @@ fn write_event(database: &mut dyn Database, event: &Event, json: &str) -> Result
             word(&reference.direction),
             reference.caller.as_ref().map(ToString::to_string).into(),
             reference.callee.as_ref().map(ToString::to_string).into(),
-            started.into(),
+            started(event).into(),
         ],
     )?;
-    if begun > 0
-        && !database.query("SELECT 1 FROM erased_calls WHERE id = $1", &[call.as_str().into()])?.is_empty()
-    {
+    if begun == 0 {
+        return Ok(Known::Kept { erased_before: erased_before(database, &call)? });
+    }
+    if !database.query("SELECT 1 FROM erased_calls WHERE id = $1", &[call.as_str().into()])?.is_empty() {
         // It was erased on request while it was up, or while its events waited.
         database.execute("DELETE FROM calls WHERE id = $1", &[call.into()])?;
+        return Ok(Known::Gone);
+    }
+    Ok(Known::Kept { erased_before: 0 })
+}
+
+/// When the call of an event began.
+fn started(event: &Event) -> u64 {
+    event.time.unix_millis().saturating_sub(millis(event.at))
+}
+
+/// Writes one event, of which `json` is the text, or gathers it; whether it was written and new.
+fn write_event(
+    database: &mut dyn Database,
+    gathered: &mut Gathered,
+    event: &Event,
+    json: &str,
+) -> Result<bool, StoreError> {
+    let Known::Kept { erased_before } = gathered.call(database, event)? else { return Ok(false) };
+    if event.infers() && event.seq < erased_before {
         return Ok(false);
     }
-    if event.infers() && event.seq < erased_before(database, &call)? {
+    let (call, at_ms) = (event.call.id.to_string(), millis(event.at));
+    if let Happening::AffectUpdate(update) = &event.happening {
+        // The state by the words is told beside them; what is kept of a call's course is the voice's.
+        if !update.modality.is_voice() {
+            gathered.newest(event);
+            return Ok(true);
+        }
+        gathered.moment(event, update);
         return Ok(false);
-    }
-    let (at_ms, newest) = (millis(event.at), "UPDATE calls SET seq = $2 WHERE id = $1 AND seq < $2");
-    // The state by the words is told beside them; what is kept of a call's course is the voice's.
-    if matches!(&event.happening, Happening::AffectUpdate(update) if !update.modality.is_voice()) {
-        database.execute(newest, &[call.into(), event.seq.into()])?;
-        return Ok(true);
     }
     if cues::is_private(&event.happening) {
         cues::write(database, &call, at_ms, &event.happening)?;
-        database.execute(newest, &[call.into(), event.seq.into()])?;
+        gathered.newest(event);
         return Ok(true);
     }
-    let new = if let Happening::AffectUpdate(update) = &event.happening {
-        let sql = "INSERT INTO affect (call, seq, at, valence, arousal, distress, confidence)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (call, seq) DO NOTHING";
-        let (valence, arousal) = (update.valence, update.arousal);
-        let values = [valence, arousal, update.distress, update.confidence].map(Value::from);
-        let place = [call.as_str().into(), event.seq.into(), at_ms.into()];
-        database.execute(sql, &[place.as_slice(), values.as_slice()].concat())?
-    } else {
-        let (kind, data) = (event.kind().to_string(), data_of(json));
-        let sql = "INSERT INTO events (call, seq, at, kind, data) VALUES ($1, $2, $3, $4, $5)
-                   ON CONFLICT (call, seq) DO NOTHING";
-        database
-            .execute(sql, &[call.as_str().into(), event.seq.into(), at_ms.into(), kind.into(), data.into()])?
-    };
-    if new == 0 {
+    let (kind, data) = (event.kind().to_string(), data_of(json));
+    let sql = "INSERT INTO events (call, seq, at, kind, data) VALUES ($1, $2, $3, $4, $5)
+               ON CONFLICT (call, seq) DO NOTHING";
+    let values = [call.as_str().into(), event.seq.into(), at_ms.into(), kind.into(), data.into()];
+    if database.execute(sql, &values)? == 0 {
         return Ok(false);
     }
+    gathered.newest(event);
     update_call(database, event, &call)?;
     if has_words(&event.happening) {
-        database.execute(
-            "UPDATE calls SET worded = 1 WHERE id = $1 AND worded IS NULL",
-            &[call.as_str().into()],
-        )?;
+        let sql = "UPDATE calls SET worded = 1 WHERE id = $1 AND worded IS NULL";
+        database.execute(sql, &[call.as_str().into()])?;
     }
     cues::write(database, &call, at_ms, &event.happening)?;
-    database.execute(newest, &[call.as_str().into(), event.seq.into()])?;
     let counts = match &event.happening {
         Happening::CallEnded(_) | Happening::ConsentChanged(_) | Happening::CallLabelled(_) => true,
         Happening::WordsTopic(named) => topics::note(database, &call, named.topic)?,
         _ => false,
     };
     if event.at.is_zero() || counts {
-        mark_stale(database, started)?;
+        gathered.stale(started(event));
     }
     Ok(true)
 }
@@ -203,17 +218,6 @@ fn update_call(database: &mut dyn Database, event: &Event, call: &str) -> Result
         Happening::ConsentChanged(changed) => {
             set("consent = $2, policy = $3", &[word(&changed.state), word(&changed.policy)])
         }
-        Happening::AffectUpdate(update) => set(
-            "valence = $2, arousal = $3, distress = $4, confidence = $5, state = $6, trend = $7",
-            &[
-                update.valence.into(),
-                update.arousal.into(),
-                update.distress.into(),
-                update.confidence.into(),
-                word(&update.state),
-                word(&update.trend),
-            ],
-        ),
         Happening::AffectAlert(alert) => match alert.phase {
             Phase::Rising => set("alerts = alerts + 1, alert = $2", &[word(&alert.alert)]),
             Phase::Calmed => {

@@ -44,7 +44,7 @@ texts! {
     customer_seems, lately, call_state, calls_below, direction, outcome, outcome_upset, outcome_recovered,
     outcome_improved, outcome_declined, number, number_hint, with_number, clear, when, length, length_under_one, length_to_five, length_to_fifteen,
     length_from_fifteen, mood_over_call,
-    alerts, share_judged, pages, newest, older, none_found, none_found_how, no_calls, no_calls_how, still_up,
+    alerts, share_judged, pages, newest, older, looked_back_to, looked_back_how, look_further, none_found, none_found_how, no_calls, no_calls_how, still_up,
     unanswered, erased_short, not_yet, not_judged, shift_up, shift_down, shift_even, calmed, not_calmed,
     alert_is_up, no_alert, fault_day, fault_order, fault_choice, fault_number, fault_cursor, call, call_of,
     back, erased, erased_what, erased_again, at_the_end, of_them_calmed, timeline, timeline_gone,

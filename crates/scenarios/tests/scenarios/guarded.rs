@@ -1,8 +1,10 @@
 //! What others may try with the pages: a caller by their name, another site by a frame or a form.
 
+use std::io::{BufRead, BufReader};
+
 use sidetone_scenarios::call::Call;
 use sidetone_scenarios::net::{Net, host};
-use sidetone_scenarios::sidetone::Setup;
+use sidetone_scenarios::sidetone::{Setup, Sidetone};
 use sidetone_scenarios::sipp::Plan;
 use sidetone_scenarios::until;
 
@@ -47,6 +49,39 @@ fn a_callers_display_name_is_on_no_page_in_no_answer_and_in_no_export() {
     assert!(told.iter().all(|event| !event.to_string().contains("Hostile")));
     for table in ["calls", "events"] {
         assert!(!store(&["export", table], &file).contains("Hostile"), "{table}");
+    }
+}
+
+/// The status of the stream of all events, asked for with these headers.
+fn listening(sidetone: &Sidetone, headers: &str) -> String {
+    let mut line = String::new();
+    let answer = sidetone.open(&format!("GET /events HTTP/1.1\r\n{headers}"));
+    BufReader::new(answer).read_line(&mut line).unwrap();
+    line.split(' ').nth(1).unwrap().to_owned()
+}
+
+/// People reach the port of the pages by a proxy: none of them may follow all calls there.
+#[test]
+fn events_of_all_calls_are_for_this_machine_or_whoever_has_the_streams_token() {
+    let proxies =
+        ["X-Forwarded-For: 203.0.113.9\r\n", "Via: 1.1 proxy\r\n", "Forwarded: for=203.0.113.9\r\n"];
+    let secret = "a token of the stream's own";
+    for token in [None, Some(secret)] {
+        let (folder, net) = (tempfile::tempdir().unwrap(), Net::lease());
+        let (spool, file) = (folder.path().join("spool.db"), folder.path().join("store.db"));
+        let mut setup = Setup::usual(&net);
+        setup.more = format!("[spool]\npath = {spool:?}\n[store]\npath = {file:?}\n");
+        if let Some(token) = token {
+            setup.more += &format!("[events.stream]\ntoken = {token:?}\n");
+        }
+        let sidetone = Sidetone::start(&net, &setup);
+        assert_eq!(listening(&sidetone, ""), if token.is_some() { "401" } else { "200" });
+        for proxy in proxies {
+            assert_eq!(listening(&sidetone, proxy), "401", "{proxy}");
+            let shown = listening(&sidetone, &format!("{proxy}Authorization: Bearer {secret}\r\n"));
+            assert_eq!(shown, if token.is_some() { "200" } else { "401" }, "{proxy}");
+        }
+        sidetone.finish();
     }
 }
 

@@ -51,6 +51,7 @@ mod outlived;
 mod phone;
 mod prack;
 mod practice;
+mod proxied;
 mod refusals;
 mod registration;
 mod reinvite;

@@ -27,6 +27,7 @@ fn a_newcomer_learns_what_a_figure_means_and_why_an_alert_rose() {
     figures_are_defined_and_compared(&mut seat);
     cues_are_named_by_their_lines(&mut seat);
     alerts_have_their_reasons(&mut seat);
+    the_wall_has_calls_to_sort(&mut seat);
     assert_eq!(seat.chromium.complaints(), [] as [String; 0]);
     demo.call_over();
     demo.stop();
@@ -66,9 +67,18 @@ fn cues_are_named_by_their_lines(seat: &mut Seat) {
     }
 }
 
+/// One call follows the other on the lines beside the demo's own.
+fn the_wall_has_calls_to_sort(seat: &mut Seat) {
+    seat.open("/live?lang=en");
+    until("a call of each line", || {
+        let text = seat.chromium.text();
+        ["2103", "2003"].iter().all(|agent| text.contains(agent)).then_some(())
+    });
+}
+
 /// Each alert of a call stands there with its time, its evidence and what the voice was like, beside what it means.
 fn alerts_have_their_reasons(seat: &mut Seat) {
-    seat.open("/calls?outcome=upset&lang=en");
+    seat.open("/calls?outcome=recovered&lang=en");
     seat.chromium.follow("table.calls tbody a");
     let reasons = texts(seat, "[...document.querySelectorAll('ol.reasons > li')].map(it => it.innerText)");
     let rose = "[...document.querySelectorAll('ol.story li.alert')].map(it => it.innerText)

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use sidetone_call::{Label, Topic};
 use sidetone_events::Timestamp;
 use sidetone_store::{
-    Call, CallDetails, CallFilter, CallLength, CueSum, Cursor, Day, Grouping, HoldoutSum, Outcome, Role,
-    Store, Token, TopicSum,
+    Call, CallDetails, CallFilter, CallLength, CallPart, CueSum, Cursor, Day, Grouping, HoldoutSum, Outcome,
+    Role, Store, Token, TopicSum,
 };
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -124,11 +124,15 @@ struct Calls {
     calls: Vec<Call>,
     /// For `after`, if there are more.
     next: Option<String>,
+    /// Where so few calls fit that a part has fewer than `limit` of them, or none, before its end: all that began at
+    /// this time or later were looked at, in milliseconds since 1970. The list goes on by `next`.
+    looked_back_to: Option<u64>,
 }
 
 /// Calls, the newest first
 ///
-/// For supervisors and integrations; for an agent, those calls that are theirs by the last label.
+/// For supervisors and integrations; for an agent, those calls that are theirs by the last label. A hundred thousand
+/// calls at most are looked at for one answer: a part without a call is not the list's end while it has a `next`.
 #[utoipa::path(
     get,
     path = "/api/v1/calls",
@@ -189,10 +193,8 @@ async fn calls(
     }
     match kept.ask(move |store| store.seen_by(&token).calls(&filter, limit, Timestamp::now())).await {
         Err(error) => unavailable(&error),
-        Ok(calls) => {
-            let full = calls.len() == limit;
-            let next = calls.last().filter(|_| full).map(|call| call.cursor().to_string());
-            private(Json(Calls { calls, next }))
+        Ok(CallPart { calls, next, looked_back_to }) => {
+            private(Json(Calls { calls, next: next.map(|next| next.to_string()), looked_back_to }))
         }
     }
 }

@@ -65,7 +65,8 @@ const WHOLE: [&str; 27] = [
 /// Events as they happen
 ///
 /// Server-sent events: `id` is the event's id, `event` its kind, `data` the event as one line of JSON (docs/EVENTS.md,
-/// crates/events/schema/event.v1.json). A comment comes with each heartbeat.
+/// crates/events/schema/event.v1.json). A comment comes with each heartbeat. Where a store is kept and the stream has
+/// no token, it is for programs of this machine alone: what comes from elsewhere, or by a proxy, is answered by 401.
 // The stream is the event bus's own, as a router; this stands for it here.
 #[utoipa::path(
     get,

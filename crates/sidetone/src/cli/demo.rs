@@ -2,6 +2,7 @@
 
 mod browser;
 mod half_day;
+mod lines;
 mod plain;
 mod stage;
 mod viewers;
@@ -30,12 +31,15 @@ use sidetone_softphone::{
 use super::run::runtime;
 use super::view::{Paint, Panel, Screen, clock, width, wrap};
 use crate::cli::output::{Output, remark, say, say_json};
+use lines::{Ends, Lines};
 use plain::plain;
 use stage::{Ending, free_address, ports_beside, words};
 use viewers::{LABELS, Opened, keep, show_pages};
 
 /// Longer than the demo's speech; a call that is still up then has gone wrong.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// The name of the agent's PBX.
+const PBX: &str = "demo-agent";
 /// Time to open the pages before the call begins.
 const HEAD_START: Duration = Duration::from_secs(10);
 
@@ -147,10 +151,14 @@ async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outco
         Ok(CallOptions { codecs: vec![codec], audio, ..CallOptions::default() })
     };
     let answer = options(AGENT)?;
-    let answering = tokio::spawn(async move { agent.accept(answer).await });
+    let answering = agent.clone();
+    let answering = tokio::spawn(async move { answering.accept(answer).await });
     let target = format!("sip:agent@{sidetone}");
     let call = caller.call(&target, options(CALLER)?).await.context("the call did not get through")?;
     let answered = answering.await??;
+    let ends = Ends { book: server.book(), caller: caller.clone(), agent, target, pbx: PBX };
+    // They go on until the pages are closed.
+    let lines = opened.as_ref().map(|_| Lines::start(&ends)).transpose()?;
 
     let status = format!("{} > {sidetone} > agent   {codec}, answered", caller.address());
     let mut panel = Panel::new("sidetone demo: a call through this machine", status, width());
@@ -163,11 +171,16 @@ async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outco
     let paint = Paint::detect();
     let mut captions = 0;
     let mut alerts = Vec::new();
+    let mut own = None;
     loop {
         ensure!(began.elapsed() < PATIENCE, "the call did not end within {} s", PATIENCE.as_secs());
         tokio::select! {
             event = events.recv() => {
                 let Some(event) = event else { bail!("Sidetone ended before the call did") };
+                // The first one is the demo's own call; others are shown on the pages alone.
+                if *own.get_or_insert(event.event.call.id) != event.event.call.id {
+                    continue;
+                }
                 if output.json {
                     say(event.json());
                 } else if !live {
@@ -217,6 +230,7 @@ async fn call(codec: Codec, pages: bool, output: Output) -> anyhow::Result<Outco
         remark(output.json, "the pages stay open; Ctrl-C ends the demo");
         ending.asked().await;
     }
+    drop(lines);
     server.shutdown().await;
     Ok(outcome(&call.report(), &answered.report(), &told))
 }
@@ -252,7 +266,7 @@ fn config(
         # The demo's caller is a recording made for this; nobody is listened to.
         disclosure = "given-upstream"
         [[pbx]]
-        name = "demo-agent"
+        name = "{PBX}"
         hosts = [{{ to = "sip:{agent}" }}]
         allow = ["{agent}"]
         "#,

@@ -12,7 +12,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use sidetone_events::{NumberHasher, Timestamp};
 use sidetone_spool::{SpoolError, SpoolFile};
-use sidetone_store::{Store as Database, StoreConfig, StoreError, Table};
+use sidetone_store::{Making, Store as Database, StoreConfig, StoreError, Table};
 
 use crate::cli::output::{ConfigFile, Output, remark, say, say_json};
 use crate::config;
@@ -146,7 +146,11 @@ pub(super) struct Migrate {
 
 impl Migrate {
     fn run(self, output: Output) -> anyhow::Result<ExitCode> {
-        let (before, now) = Database::migrate(&self.place.config()?).map_err(|error| explained(&error))?;
+        let (before, now) = Database::migrate(&self.place.config()?, &mut |making| {
+            let Making { version, statement, statements, what } = making;
+            remark(output.json, &format!("schema {version}, {statement} of {statements}: {what}"));
+        })
+        .map_err(|error| explained(&error))?;
         if output.json {
             say_json(&json!({ "before": before, "now": now }))?;
         } else if before == now {

@@ -129,6 +129,10 @@ impl Database for Sqlite {
         Ok(self.connection.execute_batch(sql)?)
     }
 
+    fn upkeep(&mut self, sql: &str) -> Result<(), StoreError> {
+        self.batch(sql)
+    }
+
     fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, StoreError> {
         let mut rows = Vec::new();
         self.each(sql, parameters, &mut |row| {

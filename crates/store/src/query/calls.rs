@@ -6,15 +6,12 @@ use utoipa::ToSchema;
 use super::filter::{CallFilter, Cursor};
 use crate::added::{CallOutcome, Survey};
 use crate::cues::KeptCue;
-use crate::database::{Row, Value};
+use crate::database::Row;
 use crate::error::StoreError;
 use crate::notes::Note;
-use crate::scope::Scope;
 use crate::store::Store;
 use crate::topics;
 
-/// Most calls of one answer.
-const MOST: usize = 500;
 /// Moments of a call that is up: two minutes of its customer's speech.
 const LAST_MOMENTS: u32 = 120;
 
@@ -236,29 +233,6 @@ pub struct Happened {
 }
 
 impl Store {
-    /// Calls by a filter, the newest first, `most` at most.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn calls(&mut self, filter: &CallFilter, most: usize) -> Result<Vec<Call>, StoreError> {
-        self.calls_within(&Scope::All, filter, most)
-    }
-
-    pub(crate) fn calls_within(
-        &mut self,
-        scope: &Scope,
-        filter: &CallFilter,
-        most: usize,
-    ) -> Result<Vec<Call>, StoreError> {
-        let (condition, mut values) = filter.condition(scope);
-        values.push(Value::Int(i64::try_from(most.min(MOST)).unwrap_or(i64::MAX)));
-        let sql = format!(
-            "SELECT {COLUMNS} FROM calls WHERE {condition} ORDER BY started DESC, id DESC LIMIT ${}",
-            values.len()
-        );
-        self.database.query(&sql, &values)?.iter().map(Call::from_row).collect()
-    }
-
     /// Calls that are up, the newest first, each with its last moments in order; `most` calls at most.
     ///
     /// # Errors

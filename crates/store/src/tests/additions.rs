@@ -63,8 +63,8 @@ fn agents_see_their_own_calls_and_no_others() {
         let ada = agent(&mut store, "2001");
         let any = CallFilter::default();
         let seen = |store: &mut Store, token: &Token, filter: &CallFilter| -> Vec<String> {
-            let calls = store.seen_by(token).calls(filter, 100, at(0)).unwrap();
-            calls.into_iter().map(|call| call.id).collect()
+            let part = store.seen_by(token).calls(filter, 100, at(0)).unwrap();
+            part.calls.into_iter().map(|call| call.id).collect()
         };
         assert_eq!(seen(&mut store, &ada, &any), [own.as_str()]);
         let theirs = CallFilter { agent: Some("2002".to_owned()), ..any.clone() };

@@ -285,10 +285,10 @@ fn weeks_of_a_store_without_them_are_summed_up_as_it_is_brought_forward() {
         }
         let mut old = Store::attach(config).unwrap();
         old.database.settle().unwrap();
-        schema::forward(old.database.as_mut(), "it", 10).unwrap();
+        schema::forward(old.database.as_mut(), "it", 10, &mut |_| {}).unwrap();
         insert_days(&mut old, &five_weeks());
         drop(old);
-        Store::migrate(config).unwrap();
+        Store::migrate(config, &mut |_| {}).unwrap();
         let mut store = Store::open(config).unwrap();
         let mut weeks = || -> Vec<Vec<String>> {
             let sql = "SELECT CAST(week AS TEXT), team, CAST(shown AS TEXT), CAST(judged AS TEXT), CAST(agents AS TEXT)

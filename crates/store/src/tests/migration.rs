@@ -27,11 +27,19 @@ fn a_store_of_version_2_keeps_its_calls_its_sums_and_its_tokens() {
         }
         let mut old = Store::attach(config).unwrap();
         old.database.settle().unwrap();
-        schema::forward(old.database.as_mut(), "it", 2).unwrap();
+        schema::forward(old.database.as_mut(), "it", 2, &mut |_| {}).unwrap();
         old.database.batch(OF_VERSION_2).unwrap();
         drop(old);
         assert!(matches!(Store::open(config), Err(StoreError::Older { found: 2, .. })));
-        assert_eq!(Store::migrate(config).unwrap(), (2, schema::VERSION));
+        let mut told = Vec::new();
+        assert_eq!(Store::migrate(config, &mut |it| told.push(it.clone())).unwrap(), (2, schema::VERSION));
+        // Whoever waits for it sees how far it is.
+        assert!(
+            told.iter().any(|it| it.version == 11 && it.what == "CREATE INDEX calls_by_team"),
+            "{told:?}"
+        );
+        let last = told.last().unwrap();
+        assert_eq!((last.version, last.statement), (schema::VERSION, last.statements));
 
         let mut store = Store::open(config).unwrap();
         let calls = store.calls(&CallFilter::default(), 10).unwrap();
@@ -52,4 +60,15 @@ fn a_store_of_version_2_keeps_its_calls_its_sums_and_its_tokens() {
         assert_eq!(by_queue.len(), 1, "old days keep their sums by trunk alone");
         assert_eq!((by_queue[0].label.as_str(), by_queue[0].calls), ("", 2));
     });
+}
+
+/// An index over millions of calls takes longer than any other answer may.
+#[test]
+fn a_statement_of_a_migration_may_take_longer_than_an_answer() {
+    let server = sidetone_scenarios::postgresql::PostgreSql::start();
+    let none = crate::StoreConfig::in_file("none".into());
+    let config = crate::StoreConfig { path: None, postgres: Some(server.connection()), ..none };
+    let mut store = Store::create(&config).unwrap();
+    store.database.upkeep("SELECT pg_sleep(11)").unwrap();
+    assert!(matches!(store.database.batch("SELECT pg_sleep(11)"), Err(StoreError::Silent { .. })));
 }

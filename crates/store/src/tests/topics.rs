@@ -175,7 +175,7 @@ fn a_store_of_version_6_gets_the_topics_of_its_events() {
         }
         let mut old = Store::attach(config).unwrap();
         old.database.settle().unwrap();
-        schema::forward(old.database.as_mut(), "it", 6).unwrap();
+        schema::forward(old.database.as_mut(), "it", 6, &mut |_| {}).unwrap();
         let sql = r#"INSERT INTO calls (id, sip_call_id, trunk, direction, started, seq)
                      VALUES ('A', 'a', 'north', 'inbound', 1728000000, 9), ('B', 'b', 'north', 'inbound', 5, 9);
                      INSERT INTO events (call, seq, at, kind, data) VALUES
@@ -185,7 +185,7 @@ fn a_store_of_version_6_gets_the_topics_of_its_events() {
                      ('B', 1, 0, 'call.started', '{}');"#;
         old.database.batch(sql).unwrap();
         drop(old);
-        assert_eq!(Store::migrate(config).unwrap(), (6, schema::VERSION));
+        assert_eq!(Store::migrate(config, &mut |_| {}).unwrap(), (6, schema::VERSION));
         let mut store = Store::open(config).unwrap();
         let calls = topics(&mut store, &CallFilter::default());
         assert_eq!(calls, [vec!["cancel".to_owned(), "thanks".to_owned()], Vec::new()]);

@@ -31,6 +31,11 @@ impl Hub {
         Router::new().route(STREAM_PATH, get(listen)).with_state(Arc::clone(self))
     }
 
+    /// Whether clients must show a token.
+    pub const fn asks_for_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     fn lets_in(&self, headers: &HeaderMap) -> bool {
         let Some(token) = &self.token else { return true };
         let shown = headers.get(AUTHORIZATION).and_then(|value| {

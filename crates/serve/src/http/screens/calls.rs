@@ -11,7 +11,7 @@ use sidetone_events::Timestamp;
 use sidetone_pages::{
     CallLabels, CallList, CallsForm, CallsQuery, NoteFault, NoteForm, Own, QueryFault, Refused, SelfNoteForm,
 };
-use sidetone_store::{Added, Grouping, Noted, Role};
+use sidetone_store::{Added, CallPart, Grouping, Noted, Role};
 
 use super::frame::Frame;
 use super::sources::Screens;
@@ -44,7 +44,7 @@ async fn calls(
     let asked = kept.ask(move |store| {
         let mut view = store.seen_by(&token);
         let calls = |filter| view.calls(filter, A_PART, Timestamp::now());
-        let rows = filter.as_ref().map_or(Ok(Vec::new()), calls)?;
+        let part = filter.as_ref().map_or(Ok(CallPart::default()), calls)?;
         let labels = CallLabels {
             queues: store.labels(Grouping::Queue)?,
             teams: store.labels(Grouping::Team)?,
@@ -53,21 +53,21 @@ async fn calls(
         };
         let mut view = store.seen_by(&token);
         let (filters, noted, moments) =
-            (view.filters()?, view.noted(&rows)?, view.moments(Timestamp::now())?);
-        Ok((rows, store.trunks()?, labels, filters, noted, moments))
+            (view.filters()?, view.noted(&part.calls)?, view.moments(Timestamp::now())?);
+        Ok((part, store.trunks()?, labels, filters, noted, moments))
     });
-    let (rows, trunks, labels, filters, noted, moments) = visit.answered(asked.await)?;
-    let next = rows.last().filter(|_| rows.len() == A_PART).map(sidetone_store::Call::cursor);
+    let (part, trunks, labels, filters, noted, moments) = visit.answered(asked.await)?;
     let list = CallList {
         noted: &noted,
         moments: &moments,
-        rows: &rows,
+        rows: &part.calls,
         trunks: &trunks,
         labels: &labels,
         query: &query,
         fault,
         filters: &filters,
-        next: next.as_ref(),
+        next: part.next.as_ref(),
+        looked_back_to: part.looked_back_to,
     };
     Ok(visit.frame.ok(sidetone_pages::calls(&visit.frame.shell(), &list)))
 }
@@ -97,6 +97,7 @@ fn refused(frame: &Frame, fault: QueryFault) -> Response {
         fault: Some(fault),
         filters: &[],
         next: None,
+        looked_back_to: None,
     };
     frame.answer(StatusCode::BAD_REQUEST, sidetone_pages::calls(&frame.shell(), &list))
 }

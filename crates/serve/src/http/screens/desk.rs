@@ -68,8 +68,8 @@ async fn last(State(kept): State<Kept>, visit: Visit) -> Result<Response, Respon
     let token = visit.person.token.clone();
     let asked =
         kept.ask(move |store| store.seen_by(&token).calls(&CallFilter::default(), LATEST, Timestamp::now()));
-    let calls = visit.answered(asked.await)?;
-    let over = calls.iter().find(|call| call.ended.is_some());
+    let last = visit.answered(asked.await)?.calls;
+    let over = last.iter().find(|call| call.ended.is_some());
     let path = over.map_or_else(|| "/calls".to_owned(), |call| format!("/calls/{}", call.id));
     Ok(Redirect::to(&path).into_response())
 }

@@ -36,6 +36,10 @@ const DAY_MS: u64 = 86_400_000;
 const EARLIER_DAYS: u64 = 35;
 /// How long the store may take to have the calls.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// One caller in so many hangs up before the answer,
+const ANSWERED_OF: u64 = 16;
+/// after so long.
+const GAVE_UP: Duration = Duration::from_secs(35);
 /// Ringing.
 const WAITED: Duration = Duration::from_secs(4);
 
@@ -157,6 +161,14 @@ fn events(
         call_type: None,
         language: label("en")?,
     };
+    if lot.draw(ANSWERED_OF) == 0 {
+        // Nobody was free.
+        told.push(narrator.tell(Duration::from_secs(1), Labels { agent: None, team: None, ..labels }));
+        let (cause, by) = (Cause::Cancelled, Some(Leg::Customer));
+        let ended = CallEnded { cause, by, sip_status: None, summary: None, media: None };
+        told.push(narrator.tell(GAVE_UP, ended));
+        return Ok(told);
+    }
     told.push(narrator.tell(Duration::from_secs(1), labels));
     told.push(narrator.tell(WAITED, CallAnswered { waited: WAITED, signalling: None }));
     // One in twelve objects, and one is never told of anything.
@@ -216,7 +228,7 @@ pub(super) fn add_outcomes(config: &StoreConfig, token: &Token, supervisor: &Tok
     };
     let mut lot = Lot(11);
     let now = Timestamp::now();
-    for call in calls {
+    for call in calls.into_iter().filter(|call| call.answered.is_some()) {
         let upset = call.alerts > call.calmed;
         if lot.draw(3) > 0 {
             let resolved = Some(lot.draw(10) >= if upset { 5 } else { 2 });
