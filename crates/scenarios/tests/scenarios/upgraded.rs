@@ -3,7 +3,6 @@
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
@@ -411,21 +410,35 @@ fn the_service_manager_is_told_who_goes_on() {
 
 /// A journal that can't be written would give calls back as they were, and an objection with them.
 #[test]
-fn without_room_on_the_disk_there_is_no_upgrade() {
-    let mut call = answered("talk", journalled);
+fn where_calls_can_not_be_written_down_there_is_no_upgrade() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let mut call = answered("talk", |net| {
+        let mut setup = Setup::usual(net);
+        setup.more = format!("[journal]\npath = {:?}\n", state.join("calls.journal"));
+        setup
+    });
     call.talk("before");
-    let size = "--fsize=1:";
-    let pid = call.sidetone.process().id().to_string();
-    let limit = |size: &str| {
-        assert!(Command::new("prlimit").args(["--pid", &pid, size]).status().unwrap().success());
-    };
-    limit(size);
+    // Its folder is gone, and can't be made again.
+    std::fs::remove_dir_all(&state).unwrap();
+    std::fs::write(&state, "in the way").unwrap();
     let error = call.sidetone.upgrade(&[]).unwrap_err();
-    assert!(error.to_string().contains("can't be written down"), "{error}");
-    limit("--fsize=unlimited:");
+    assert!(error.to_string().contains("journal.path"), "{error}");
     call.talk("meanwhile");
-    until("the journal to be well again", || call.sidetone.upgrade(&[]).ok());
-    call.talk("after the upgrade");
+    std::fs::remove_file(&state).unwrap();
+    let journal = state.join("calls.journal");
+    until("the journal to be begun anew", || {
+        (journal.exists() && call.sidetone.metric("sidetone_journal_calls") == 1.0).then_some(())
+    });
+    call.talk("begun anew");
+    // Of a file alone that is gone the next process would find nothing. Once it is begun anew, an upgrade is one again:
+    // on a slow machine that may come before the moment.
+    std::fs::remove_file(&journal).unwrap();
+    match call.sidetone.upgrade(&[]) {
+        Err(error) => assert!(error.to_string().contains("can't be written down"), "{error}"),
+        Ok(told) => assert_eq!(told["calls"], 1, "{told}"),
+    }
+    call.talk("afterwards");
     call.caller.open_gate();
     call.finish(6);
 }
