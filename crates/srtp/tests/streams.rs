@@ -380,3 +380,50 @@ fn a_recording_may_begin_in_the_midst_of_a_stream() {
         assert!(passes(&mut outbound, &mut inbound, &rtp(7, 21)), "{suite}: from here on as any other");
     }
 }
+
+/// A process is killed some packets after it was written down how far it had got, and its sender begins its numbers
+/// anew in the next one: no index is used that may have been used before.
+#[test]
+fn a_sender_that_begins_anew_in_the_next_process_repeats_no_index() {
+    let (mut outbound, mut inbound) = pair(Suite::AesCm128Sha1_80);
+    for n in 1_000..1_010 {
+        assert!(passes(&mut outbound, &mut inbound, &rtp(7, n)));
+    }
+    let known = outbound.reached();
+    for n in 1_010..1_060 {
+        assert!(passes(&mut outbound, &mut inbound, &rtp(7, n)), "not written down");
+    }
+    let mut next = Outbound::new(keying(Suite::AesCm128Sha1_80, 1)).unwrap();
+    next.go_on(&known);
+    // They leave under other numbers than they came with.
+    let opens = |n| protect(&mut next, &rtp(7, n)).and_then(|sent| unprotect(&mut inbound, &sent)).is_ok();
+    let came: Vec<bool> = (20..40).map(opens).collect();
+    assert_eq!(came, [vec![false], vec![true; 19]].concat(), "one is lost, until the next confirms it");
+}
+
+/// The same of reports, however many were sent meanwhile, and if the next process is killed at once too.
+#[test]
+fn reports_of_the_next_processes_repeat_no_index() {
+    let report = || {
+        let mut report = vec![0x80, 201, 0, 1, 0, 0, 0, 7];
+        report.resize(8 + MOST_TRAILER, 0);
+        report
+    };
+    let index = |outbound: &mut Outbound| {
+        let mut sent = report();
+        let length = outbound.protect_rtcp(&mut sent, 8).unwrap();
+        // Before the tag of ten bytes.
+        u32::from_be_bytes(sent[length - 14..length - 10].try_into().unwrap()) & 0x7fff_ffff
+    };
+    let mut first = pair(Suite::AesCm128Sha1_80).0;
+    let known = first.reached();
+    let last = (0..5_000).map(|_| index(&mut first)).max().unwrap();
+    let mut begins = || {
+        let mut next = pair(Suite::AesCm128Sha1_80).0;
+        next.go_on(&known);
+        index(&mut next)
+    };
+    let (one, other) = (begins(), begins());
+    assert!(one > last && other > last, "{last}, {one}, {other}");
+    assert_ne!(one, other, "two in a row that know the same");
+}

@@ -268,6 +268,8 @@ fn a_call_outlives_a_full_disk_and_then_the_process() {
     let mut call = call(net, sidetone);
     call.talk("before");
     let drill = begin(&call.sidetone, "disk-full");
+    let error = call.sidetone.upgrade(&[]).unwrap_err();
+    assert!(error.to_string().contains("a drill is under way"), "{error}");
     until("the journal to be removed", || {
         call.talk("meanwhile");
         (call.sidetone.metric("sidetone_journal_calls") == 0.0).then_some(())

@@ -19,8 +19,8 @@ pub(super) struct Upgrade {
     /// The program that is to take over [default: the one that this command belongs to].
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
-    /// How long to wait for a moment in which every call can be carried on: none that still rings, none whose SRTP ends
-    /// at Sidetone. After it, those are ended.
+    /// How long to wait for a moment in which every call can be carried on: none that still rings, none whose keys
+    /// came by DTLS. After it, those are ended.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=600))]
     wait: u64,
     #[command(flatten)]

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use sidetone_call::{Protection, Side, SrtpKeys, Suite, Untappable};
+use sidetone_call::{CallKey, Protection, Side, SrtpKeys, Suite, Untappable};
 use sidetone_sip::anchor::{Policy, Security};
 use sidetone_sip::message::Message;
 
@@ -251,6 +251,26 @@ fn key_change_at_re_invite() {
     assert_eq!(dress(&again).1, [(3, AES)]);
     assert_eq!(keys(&mut s, Side::Trunk).unwrap(), after, "the same key is repeated: counters go on");
     assert_eq!(before.ours, streams(&first)[0].crypto[0].keying);
+}
+
+/// What is kept of a call is a secret as soon as a key is in it: that of an offer under way, or of one that was refused.
+#[test]
+fn what_is_kept_with_a_key_in_it_is_a_secret() {
+    for seals in [true, false] {
+        let mut s = script(Policy::Terminate, Policy::Plain);
+        s.anchor.note_changes(seals);
+        s.talk();
+        let kept = |s: &Script| s.anchor.kept(CallKey(1)).map(|kept| kept.secret);
+        assert_eq!(kept(&s), Some(false), "nobody has offered a key");
+        let with_key = savp("192.0.2.1", 4000, &crypto(1, AES, KEY));
+        s.request(Caller, "INVITE 2", Some("b"), &with_key).unwrap();
+        let secret = seals.then_some(true);
+        assert_eq!(kept(&s), secret, "under way");
+        s.response(Caller, 488, "INVITE 2", "b", "");
+        s.request(Caller, "ACK 2", Some("b"), "").unwrap();
+        assert_eq!(kept(&s), secret, "refused");
+        assert_eq!(s.anchor.not_kept().is_empty(), seals);
+    }
 }
 
 /// The PBX puts the call on hold: toward the carrier the offer is of the form that the carrier speaks.
