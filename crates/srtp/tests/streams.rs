@@ -418,7 +418,7 @@ fn reports_of_the_next_processes_repeat_no_index() {
     let mut first = pair(Suite::AesCm128Sha1_80).0;
     let known = first.reached();
     let last = (0..5_000).map(|_| index(&mut first)).max().unwrap();
-    let mut begins = || {
+    let begins = || {
         let mut next = pair(Suite::AesCm128Sha1_80).0;
         next.go_on(&known);
         index(&mut next)

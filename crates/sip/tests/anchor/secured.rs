@@ -253,7 +253,8 @@ fn key_change_at_re_invite() {
     assert_eq!(before.ours, streams(&first)[0].crypto[0].keying);
 }
 
-/// What is kept of a call is a secret as soon as a key is in it: that of an offer under way, or of one that was refused.
+/// What is kept of a call is a secret as soon as a key is in it: that of an offer under way, or of one that was
+/// refused.
 #[test]
 fn what_is_kept_with_a_key_in_it_is_a_secret() {
     for seals in [true, false] {
